@@ -1,0 +1,45 @@
+# Needs make and Python 3.11 or newer; every target makes the virtual environment it runs in.
+# Override the interpreter with `make PYTHON=python3.13 test`.
+PYTHON ?= python3
+
+VENV := .venv
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+INSTALLED := $(VENV)/.installed
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format fuzz clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+
+venv: $(INSTALLED) ## Make .venv with graphc and its test tools (again when pyproject.toml changes)
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[tests]'
+	@touch $@
+
+demo: $(INSTALLED) ## Train a small network on scanned digits
+	$(BIN)/python samples/digits.py
+
+test: lint ## Check everything: lint, types, architecture, then the tests
+	$(PYTEST)
+
+lint: $(INSTALLED) ## Check style, formatting, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED) ## Rewrite the sources in the house format and apply safe fixes
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+fuzz: $(INSTALLED) ## Compare random graphs with NumPy for minutes
+	$(PYTEST) -m long
+
+clean: ## Remove .venv, caches and build products
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
