@@ -1,0 +1,1 @@
+"""The intermediate form: dims, dtypes, types, nodes, graphs, their text and their rules."""

@@ -1,0 +1,85 @@
+"""The forms in which an op declares how it is computed.
+
+Each form gives the value of one element; loops, fusion, vectors and threads are the scheduler's
+and the code generator's business. There are five forms, and every primitive is one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from graphc.ir.dims import Size
+from graphc.ir.scalar import Expr, Index
+
+if TYPE_CHECKING:
+    from graphc.ir.node import Node
+
+
+class Read(Protocol):
+    """Reads one element of the op's k-th input; where the condition is false, zero, unread."""
+
+    def __call__(self, k: int, index: Index, where: Expr | None = None) -> Expr: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pointwise:
+    """Every element of the result follows from a few elements of the inputs.
+
+    Elementwise ops, views, gathers and generators are all of this form; it fuses freely.
+    """
+
+    element: Callable[[Node, Index, Read], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """Every element combines many: `operands` over all positions of `extents`.
+
+    `combiner` is one of sum, prod, max, min, any, all, argmax, argmin, or dot (which multiplies
+    its two operands and adds them up). `inner_last` says that the last reduced loop runs along
+    the operands' last axis: then partial results are kept per lane along it.
+    """
+
+    combiner: str
+    extents: Callable[[Node], tuple[Size, ...]]
+    operands: Callable[[Node, Index, Index, Read], tuple[Expr, ...]]
+    inner_last: Callable[[Node], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Running combination along one axis, inclusive of the element itself."""
+
+    combiner: str
+    axis: Callable[[Node], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """The first input, with values added at computed positions, in the order of the updates.
+
+    `extents` are the loops over the updates, `target` the position in the result, `value` what
+    is added there.
+    """
+
+    extents: Callable[[Node], tuple[Size, ...]]
+    target: Callable[[Node, Index, Read], Index]
+    value: Callable[[Node, Index, Read], Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """A stable sort along one axis, NaN last; the result is the values or their positions."""
+
+    axis: Callable[[Node], int]
+    positions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A value that is in memory before the run starts: a feed, a variable, a constant."""
+
+
+Lowering = Pointwise | Reduce | Scan | Scatter | Sort | Buffer

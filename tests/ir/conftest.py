@@ -1,0 +1,3 @@
+from tests.ir.sample_ops import sample_ops
+
+__all__ = ["sample_ops"]
