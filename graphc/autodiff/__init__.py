@@ -1,0 +1,1 @@
+"""Derivatives as graph nodes, by reverse and by forward accumulation."""

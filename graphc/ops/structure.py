@@ -1,0 +1,102 @@
+"""Ops that pass values on: conversion, names, barriers to derivatives, and parts of tuples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ir import scalar
+from graphc.ir.dtypes import ALL, DType
+from graphc.ir.inference import Inference
+from graphc.ir.lowering import Pointwise, Read
+from graphc.ir.node import Node
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoDerivative, Sample
+from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import TensorType, TupleType
+from graphc.ops.declaring import attr, ops, structured, zeros_like
+
+
+def _pass_on(node: Node, index: Index, read: Read) -> Expr:
+    return read(0, index)
+
+
+identity = structured(
+    "identity", "The input itself, under a name of its own.", Kind.VIEW, attrs={},
+    infer=lambda inference: inference.tensor(0), reference=lambda attrs, x: x,
+    vjp=lambda r, g: (g,), lowering=Pointwise(_pass_on), dtypes=ALL,
+    samples=(Sample((Arg((3, 5)),)), Sample((Arg(()),))), exact=True,
+)  # fmt: skip
+
+stop_gradient = structured(
+    "stop_gradient", "The input itself, taken as constant by derivatives.", Kind.VIEW, attrs={},
+    infer=lambda inference: inference.tensor(0), reference=lambda attrs, x: x,
+    vjp=NoDerivative("is told to be constant"), jvp=NoDerivative("is told to be constant"),
+    lowering=Pointwise(_pass_on), dtypes=ALL, samples=(Sample((Arg((3, 5)),)),), exact=True,
+)  # fmt: skip
+
+
+def saturating_cast(x: Array, dtype: DType) -> Array:
+    """The array converted; floats out of an integer's range give its ends, and NaN gives 0."""
+    if dtype.is_bool:
+        return np.asarray(x != 0)
+    if x.dtype.kind != "f" or not dtype.is_integer:
+        return x.astype(dtype.numpy)
+    info = np.iinfo(dtype.numpy)
+    whole = np.trunc(np.nan_to_num(x, nan=0.0, posinf=np.inf, neginf=-np.inf))
+    below, above = whole <= float(info.min), whole >= float(info.max)
+    inside = np.where(below | above, 0, whole).astype(dtype.numpy)
+    ends = np.where(below, info.min, info.max).astype(dtype.numpy)
+    return np.where(below | above, ends, inside)
+
+
+def _astype_element(node: Node, index: Index, read: Read) -> Expr:
+    return scalar.cast(read(0, index), node.dtype)
+
+
+def _astype_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    return (ops.astype(g, dtype=result.inputs[0].dtype),)
+
+
+def _astype_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    (tangent,) = tangents
+    return zeros_like(result) if tangent is None else ops.astype(tangent, dtype=result.dtype)
+
+
+astype = structured(
+    "astype",
+    "The numbers in another dtype; floats are cut towards zero and kept in range for integers.",
+    Kind.ELEMENTWISE, attrs={"dtype": AttrKind.DTYPE},
+    infer=lambda inference: inference.tensor(0).with_dtype(attr(inference, "dtype")),
+    reference=lambda attrs, x: saturating_cast(x, attrs["dtype"]),
+    vjp=_astype_vjp, jvp=_astype_jvp, lowering=Pointwise(_astype_element), dtypes=ALL,
+    samples=tuple(
+        Sample((Arg(shape, -100.0, 300.0),), {"dtype": dtype})
+        for dtype in ALL for shape in ((), (37,))
+    ),
+    exact=True,
+)  # fmt: skip
+
+
+def _item_type(inference: Inference) -> TensorType:
+    whole, k = inference.types[0], attr(inference, "k")
+    if not isinstance(whole, TupleType):
+        inference.fail("takes a result of an op that has several")
+    if not 0 <= k < len(whole.elements):
+        inference.fail(f"there is no result {k}")
+    element: TensorType = whole.elements[k]
+    return element
+
+
+def _item_reference(attrs: dict[str, Any], whole: tuple[Array, ...]) -> Array:
+    element: Array = whole[attrs["k"]]
+    return element
+
+
+item = structured(
+    "item", "One result of an op that has several.", Kind.STRUCTURE,
+    attrs={"k": AttrKind.INT}, infer=_item_type, reference=_item_reference,
+    vjp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
+    jvp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
+    lowering=None, dtypes=ALL, samples=(), exact=True,
+)  # fmt: skip
