@@ -1,0 +1,383 @@
+"""Scalar expressions as LLVM IR: one value, or one for every lane of the current window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from llvmlite import ir
+
+from graphc.codegen.scalar_ops import emit_operation
+from graphc.codegen.scopes import Scope, Scopes, Window
+from graphc.codegen.values import (
+    I1,
+    I8,
+    I32,
+    I64,
+    POINTER,
+    VOID,
+    any_lane,
+    both,
+    is_vector,
+    lane_numbers,
+    memory_type,
+    overloaded,
+    register_type,
+    same_width,
+    shaped,
+    splat,
+    splat_constant,
+    suffix,
+)
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Dim, Maximum, Opaque, Quotient, Remainder, Size, Symbol
+from graphc.ir.dtypes import DType, bool_
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr
+
+
+@dataclass(eq=False)
+class Elements:
+    """Emits expressions and positions into the scopes of a kernel's function.
+
+    `buffers` are the kernel's pointers by name, `status` the memory in which a failed check is
+    reported under the number of its site.
+    """
+
+    scopes: Scopes
+    buffers: dict[str, tuple[ir.Value, DType]]
+    status: ir.Value
+    first_site: ir.Value
+    sites: dict[Node, int]
+    _needs: dict[Expr | Dim, frozenset[str]] = field(default_factory=dict)
+    _loads: dict[Expr, bool] = field(default_factory=dict)
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        return self.scopes.builder
+
+    def value(self, expr: Expr) -> ir.Value:
+        """The expression's value, a vector if it differs from lane to lane of the window."""
+        scope = self._scope_for(self.needs(expr), self._touches_memory(expr))
+        if expr not in scope.memo:
+            scope.memo[expr] = self._emit(expr, scope)
+        return scope.memo[expr]
+
+    def size(self, size: Size) -> ir.Value:
+        """A position as one int64; of a window, that of its first lane."""
+        if isinstance(size, int):
+            return ir.Constant(I64, size)
+        scope = self._scope_for(self.needs(size), bool(scalar.opaque_values(size)))
+        if size not in scope.memo:
+            scope.memo[size] = self._polynomial(size, scope.builder, self._first_lane_atom)
+        return scope.memo[size]
+
+    def needs(self, what: Expr | Size) -> frozenset[str]:
+        """Names of the axes, dims and locals on which a value depends."""
+        if isinstance(what, int):
+            return frozenset()
+        if what not in self._needs:
+            if isinstance(what, Dim):
+                parts = [self.needs(value) for value in scalar.opaque_values(what)]
+                self._needs[what] = dims.symbols(what).union(*parts)
+            else:
+                own = {str(what.data)} if what.name == "local" else set()
+                parts = [self.needs(size) for size in what.indices()]
+                parts += [self.needs(arg) for arg in what.args]
+                self._needs[what] = frozenset(own).union(*parts)
+        return self._needs[what]
+
+    def varies(self, what: Expr | Size) -> bool:
+        """Whether a value differs from lane to lane of the current window."""
+        window = self.scopes.window
+        return window is not None and window.axis in self.needs(what)
+
+    def _touches_memory(self, expr: Expr) -> bool:
+        if expr not in self._loads:
+            self._loads[expr] = expr.name in ("load", "checked") or any(
+                self._touches_memory(inner) for inner in scalar.operands(expr)
+            )
+        return self._loads[expr]
+
+    def _scope_for(self, needs: frozenset[str], guarded: bool) -> Scope:
+        depth = max((self.scopes.depth(name) for name in needs), default=0)
+        if guarded:
+            depth = max(depth, self.scopes.innermost_guard())
+        return self.scopes.stack[depth]
+
+    def _emit(self, expr: Expr, scope: Scope) -> ir.Value:
+        builder = scope.builder
+        match expr.name:
+            case "const":
+                return ir.Constant(register_type(expr.dtype), scalar.constant_value(expr))
+            case "index":
+                return self._positions(expr.data, builder)
+            case "local":
+                return self.scopes.find(str(expr.data))
+            case "load":
+                return self._load(expr, builder)
+            case "checked":
+                return self._checked(expr, scope)
+            case _:
+                args = same_width(builder, [self.value(arg) for arg in expr.args])
+                return emit_operation(builder, expr, args)
+
+    # Positions -------------------------------------------------------------------------------
+
+    def _positions(self, size: Size, builder: ir.IRBuilder) -> ir.Value:
+        """A position in every lane, as a vector if it varies."""
+        if isinstance(size, int) or not self.varies(size):
+            return self.size(size)
+        window = self._window()
+        step = self._step(size)
+        if step is not None:
+            first = splat(builder, self.size(size), window.lanes)
+            steps = splat(builder, self.size(step), window.lanes)
+            return builder.add(first, builder.mul(steps, lane_numbers(window.lanes)))
+        return self._polynomial(size, builder, self._every_lane_atom)
+
+    def _window(self) -> Window:
+        assert self.scopes.window is not None
+        return self.scopes.window
+
+    def _step(self, size: Size) -> Size | None:
+        """How much a position grows from lane to lane, if by the same everywhere."""
+        window = self._window()
+        found = [
+            atom
+            for atom in (size.atoms() if isinstance(size, Dim) else [])
+            if isinstance(atom, Symbol) and atom.name == window.axis
+        ]
+        if not found:
+            return None if self.varies(size) else 0
+        split = dims.affine(size, found[0])
+        if split is None or self.varies(split[0]) or self.varies(split[1]):
+            return None
+        return split[0]
+
+    def _polynomial(self, size: Dim, builder: ir.IRBuilder, atom_value: object) -> ir.Value:
+        total: ir.Value | None = None
+        for monomial, coefficient in size.terms.items():
+            factors = [atom_value(atom, builder) for atom in monomial]  # type: ignore[operator]
+            if coefficient != 1 or not factors:
+                factors.append(ir.Constant(I64, coefficient))
+            term = factors[0]
+            for factor in factors[1:]:
+                term = builder.mul(*same_width(builder, [term, factor]))
+            total = term if total is None else builder.add(*same_width(builder, [total, term]))
+        assert total is not None
+        return total
+
+    def _first_lane_atom(self, atom: dims.Atom, builder: ir.IRBuilder) -> ir.Value:
+        match atom:
+            case Symbol(name, _):
+                return self.scopes.find(name)
+            case Opaque(value, _):
+                number = self.value(value)  # type: ignore[arg-type]
+                if is_vector(number):
+                    return builder.extract_element(number, ir.Constant(I32, 0))
+                return number
+            case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
+                return _combine(atom, builder, self.size(a), self.size(b))
+
+    def _every_lane_atom(self, atom: dims.Atom, builder: ir.IRBuilder) -> ir.Value:
+        match atom:
+            case Symbol():
+                return self._positions(dims.of_atom(atom), builder)
+            case Opaque(value, _):
+                return self.value(value)  # type: ignore[arg-type]
+            case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
+                left, right = self._positions(a, builder), self._positions(b, builder)
+                return _combine(atom, builder, *same_width(builder, [left, right]))
+
+    # Memory ----------------------------------------------------------------------------------
+
+    def _load(self, expr: Expr, builder: ir.IRBuilder) -> ir.Value:
+        where = self.value(expr.args[0]) if expr.args else None
+        pointer, dtype = self.buffers[str(expr.source)]
+        if not self.varies(expr.offset) and (where is None or not is_vector(where)):
+            return self._load_one(expr.offset, where, pointer, dtype, builder)
+        mask = both(builder, self._window().mask, where)
+        return self._load_lanes(expr.offset, mask, pointer, dtype, builder)
+
+    def _load_one(
+        self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
+        builder: ir.IRBuilder,
+    ) -> ir.Value:  # fmt: skip
+        type_ = memory_type(dtype)
+        address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
+        if where is not None:
+            nowhere = self.scopes.allocate(type_)
+            builder.store(ir.Constant(type_, 0), nowhere)
+            address = builder.select(where, address, nowhere)
+        return _from_memory(builder, dtype, builder.load(address, typ=type_))
+
+    def _load_lanes(
+        self, offset: Size, mask: ir.Value | None, pointer: ir.Value, dtype: DType,
+        builder: ir.IRBuilder,
+    ) -> ir.Value:  # fmt: skip
+        lanes, step = self._window().lanes, self._step(offset)
+        type_ = ir.VectorType(memory_type(dtype), lanes)
+        if step == 1:
+            start = builder.gep(pointer, [self.size(offset)], source_etype=type_.element)
+            raw = _load_row(builder, type_, start, mask, dtype.itemsize)
+        elif step == -1:
+            lowest = builder.sub(self.size(offset), ir.Constant(I64, lanes - 1))
+            start = builder.gep(pointer, [lowest], source_etype=type_.element)
+            reverse = None if mask is None else _reversed(builder, mask)
+            row = _load_row(builder, type_, start, reverse, dtype.itemsize)
+            raw = _reversed(builder, row)
+        else:
+            raw = self._gather(offset, mask, pointer, type_, dtype, builder)
+        return _from_memory(builder, dtype, raw)
+
+    def _addresses(
+        self, offset: Size, pointer: ir.Value, type_: ir.Type, builder: ir.IRBuilder
+    ) -> ir.Value:
+        positions = splat(builder, self._positions(offset, builder), self._window().lanes)
+        address = builder.gep(pointer, [positions], source_etype=type_)
+        # llvmlite types this GEP as a scalar pointer; LLVM knows better
+        address.type = ir.VectorType(POINTER, self._window().lanes)
+        return address
+
+    def _gather(
+        self, offset: Size, mask: ir.Value | None, pointer: ir.Value, type_: ir.Type,
+        dtype: DType, builder: ir.IRBuilder,
+    ) -> ir.Value:  # fmt: skip
+        addresses = self._addresses(offset, pointer, type_.element, builder)
+        lanes = type_.count
+        name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
+        return overloaded(
+            builder, name, type_, addresses, ir.Constant(I32, dtype.itemsize),
+            _all(mask, lanes), ir.Constant(type_, None),
+        )  # fmt: skip
+
+    def store(self, target: str, offset: Size, value: ir.Value) -> None:
+        """Store a value at an offset of a buffer, in every lane of the window that exists."""
+        builder = self.builder
+        pointer, dtype = self.buffers[target]
+        type_ = memory_type(dtype)
+        if not self.varies(offset):
+            address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
+            builder.store(_to_memory(builder, dtype, value), address)
+            return
+        window = self._window()
+        row = splat(builder, _to_memory(builder, dtype, value), window.lanes)
+        if self._step(offset) == 1:
+            start = builder.gep(pointer, [self.size(offset)], source_etype=type_)
+            _store_row(builder, row, start, window.mask, dtype.itemsize)
+            return
+        addresses = self._addresses(offset, pointer, type_, builder)
+        name = f"llvm.masked.scatter.{suffix(row.type)}.v{window.lanes}p0"
+        overloaded(
+            builder, name, VOID, row, addresses, ir.Constant(I32, dtype.itemsize),
+            _all(window.mask, window.lanes),
+        )  # fmt: skip
+
+    def current(self, target: str, offset: Size) -> ir.Value:
+        """What the buffer holds now at an offset that the kernel itself writes to."""
+        pointer, dtype = self.buffers[target]
+        if not self.varies(offset):
+            return self._load_one(offset, None, pointer, dtype, self.builder)
+        return self._load_lanes(offset, self._window().mask, pointer, dtype, self.builder)
+
+    # Checks ----------------------------------------------------------------------------------
+
+    def _checked(self, expr: Expr, scope: Scope) -> ir.Value:
+        """An index wrapped from below; out of range it is reported and becomes 0."""
+        builder = scope.builder
+        extent_size, site = expr.data
+        raw = self.value(expr.args[0])
+        where = self.value(expr.args[1]) if len(expr.args) > 1 else None
+        lanes = raw.type.count if is_vector(raw) else 1
+        extent = splat(builder, self.size(extent_size), lanes)
+        zero = splat(builder, ir.Constant(I64, 0), lanes)
+        wrapped = builder.select(builder.icmp_signed("<", raw, zero), builder.add(raw, extent), raw)
+        inside = builder.icmp_unsigned("<", wrapped, extent)
+        active = both(builder, self._window().mask if lanes > 1 else None, where)
+        outside = both(builder, builder.not_(inside), active)
+        assert outside is not None
+        self._report(scope, outside, raw, self.sites[site])
+        return scope.builder.select(inside, wrapped, zero)
+
+    def _report(self, scope: Scope, bad: ir.Value, raw: ir.Value, site: int) -> None:
+        """Where the condition holds in some lane, note the site and the offending index."""
+        builder = scope.builder
+        with builder.if_then(any_lane(builder, bad), likely=False):
+            shown = raw
+            if is_vector(raw):
+                least = ir.Constant(I64, -(2**63))
+                blank = splat(builder, least, raw.type.count)
+                only_bad = builder.select(bad, raw, blank)
+                name = f"llvm.vector.reduce.smax.{suffix(raw.type)}"
+                shown = overloaded(builder, name, I64, only_bad)
+            number = builder.add(self.first_site, ir.Constant(I64, site + 1))
+            builder.store(number, self.status)
+            second = builder.gep(self.status, [ir.Constant(I64, 1)], source_etype=I64)
+            builder.store(shown, second)
+
+
+def _combine(
+    atom: Quotient | Remainder | Maximum, builder: ir.IRBuilder, a: ir.Value, b: ir.Value
+) -> ir.Value:
+    if isinstance(atom, Maximum):
+        return builder.select(builder.icmp_signed(">", a, b), a, b)
+    positive = dims.is_nonnegative(atom.numerator)
+    if isinstance(atom, Quotient):
+        return builder.udiv(a, b) if positive else _floor_divide(builder, a, b)
+    if positive:
+        return builder.urem(a, b)
+    return builder.sub(a, builder.mul(_floor_divide(builder, a, b), b))
+
+
+def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """Quotient rounded down, for a positive divisor."""
+    quotient = builder.sdiv(a, b)
+    below = builder.icmp_signed(">", builder.mul(quotient, b), a)
+    return builder.add(quotient, builder.sext(below, quotient.type))
+
+
+def _all(mask: ir.Value | None, lanes: int) -> ir.Value:
+    """The mask, or one that lets every lane through."""
+    if mask is not None:
+        return mask
+    return splat_constant(ir.VectorType(I1, lanes), ir.Constant(I1, True))
+
+
+def _load_row(
+    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, mask: ir.Value | None, align: int
+) -> ir.Value:
+    if mask is None:
+        return builder.load(start, typ=type_, align=align)
+    name = f"llvm.masked.load.{suffix(type_)}.p0"
+    return overloaded(
+        builder, name, type_, start, ir.Constant(I32, align), mask, ir.Constant(type_, None)
+    )
+
+
+def _store_row(
+    builder: ir.IRBuilder, row: ir.Value, start: ir.Value, mask: ir.Value | None, align: int
+) -> None:
+    if mask is None:
+        builder.store(row, start, align=align)
+        return
+    name = f"llvm.masked.store.{suffix(row.type)}.p0"
+    overloaded(builder, name, VOID, row, start, ir.Constant(I32, align), mask)
+
+
+def _reversed(builder: ir.IRBuilder, row: ir.Value) -> ir.Value:
+    count = row.type.count
+    order = ir.Constant(ir.VectorType(I32, count), list(range(count - 1, -1, -1)))
+    return builder.shuffle_vector(row, ir.Constant(row.type, ir.Undefined), order)
+
+
+def _from_memory(builder: ir.IRBuilder, dtype: DType, raw: ir.Value) -> ir.Value:
+    if dtype is not bool_:
+        return raw
+    zero = ir.Constant(raw.type, None if is_vector(raw) else 0)
+    return builder.icmp_unsigned("!=", raw, zero)
+
+
+def _to_memory(builder: ir.IRBuilder, dtype: DType, value: ir.Value) -> ir.Value:
+    if dtype is not bool_:
+        return value
+    return builder.zext(value, shaped(I8, value.type.count if is_vector(value) else 1))

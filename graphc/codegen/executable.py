@@ -1,0 +1,80 @@
+"""Executable: a compiled program as data, with no address and no Python object of the graph.
+
+It can be written to disk, shipped, and loaded in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dims import Guard, Size
+from graphc.ir.dtypes import DType
+from graphc.ir.location import Location
+from graphc.memory.plan import MemoryPlan
+
+
+class Role(Enum):
+    """What a buffer of a program is."""
+
+    PLACEHOLDER = "placeholder"
+    VARIABLE = "variable"
+    CONSTANT = "constant"
+    OUTPUT = "output"
+    UPDATE = "update"
+    TEMPORARY = "temporary"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One entry of the pointer table: the `index`-th buffer of its role."""
+
+    role: Role
+    index: int
+    dtype: DType
+    shape: tuple[Size, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A placeholder or variable as the program declares it."""
+
+    name: str
+    dtype: DType
+    shape: tuple[Size, ...]
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A place in the program where indices are checked, for the message when one is wrong."""
+
+    op: str
+    location: Location | None
+
+
+@dataclass(frozen=True, slots=True)
+class Executable:
+    """Object code, and the tables by which it is called.
+
+    The entry takes a table of pointers, one for each slot; the sizes of `symbols`, as int64; and
+    two int64 that it sets when a check fails: 1 + the number of the site, and the bad index.
+    """
+
+    object_code: bytes
+    entry: str
+    slots: tuple[Slot, ...]
+    symbols: tuple[str, ...]
+    placeholders: tuple[Input, ...]
+    variables: tuple[Input, ...]
+    constants: tuple[np.ndarray[Any, Any], ...]
+    updated: tuple[int, ...]
+    guards: tuple[Guard, ...]
+    sites: tuple[Site, ...]
+    plan: MemoryPlan
+    kernel_count: int
+    launch_count: int
+    compile_seconds: float

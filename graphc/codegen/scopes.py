@@ -1,0 +1,138 @@
+"""Nested blocks of a function under construction, each with the values that are known in it.
+
+A value is emitted in the outermost scope where everything it depends on is known, so what does
+not change in a loop is computed before it. To make that possible, the branch that leaves a
+scope's block for a loop is written only when the loop is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from llvmlite import ir
+
+from graphc.codegen.values import I64, lane_numbers, splat
+
+
+@dataclass(eq=False)
+class Scope:
+    """A block that is still open at its end, and what has been computed in it.
+
+    `guarded` scopes run only when the loops inside have something to do; loads are never moved
+    out of one, since outside them the memory may not exist.
+    """
+
+    builder: ir.IRBuilder
+    names: dict[str, ir.Value] = field(default_factory=dict)
+    memo: dict[Hashable, ir.Value] = field(default_factory=dict)
+    guarded: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """Several neighbouring positions of an axis, worked on together; `mask` tells which exist."""
+
+    axis: str
+    lanes: int
+    mask: ir.Value | None
+
+
+class Scopes:
+    """The stack of open scopes of one function."""
+
+    def __init__(self, function: ir.Function) -> None:
+        self.function = function
+        entry = ir.IRBuilder(function.append_basic_block("entry"))
+        self.allocations = entry
+        self.stack = [Scope(entry, guarded=True)]
+        self.window: Window | None = None
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        """Writes at the end of the innermost scope."""
+        return self.stack[-1].builder
+
+    def bind(self, name: str, value: ir.Value) -> None:
+        """Make a value known under a name from the innermost scope inwards."""
+        self.stack[-1].names[name] = value
+
+    def find(self, name: str) -> ir.Value:
+        """The value bound to a name."""
+        return self.stack[self.depth(name)].names[name]
+
+    def depth(self, name: str) -> int:
+        """The innermost scope that binds the name."""
+        for depth in range(len(self.stack) - 1, -1, -1):
+            if name in self.stack[depth].names:
+                return depth
+        raise KeyError(name)
+
+    def innermost_guard(self) -> int:
+        return max(depth for depth, scope in enumerate(self.stack) if scope.guarded)
+
+    def allocate(self, type_: ir.Type, count: int = 1) -> ir.Value:
+        """Memory on the stack, taken once at the function's entry."""
+        with self.allocations.goto_entry_block():
+            return self.allocations.alloca(type_, ir.Constant(I64, count))
+
+    @contextmanager
+    def guard(self, condition: ir.Value) -> Iterator[None]:
+        """Code inside runs only if the condition holds."""
+        outer = self.stack[-1]
+        inside = self.function.append_basic_block("guarded")
+        self.stack.append(Scope(ir.IRBuilder(inside), guarded=True))
+        yield
+        inner = self.stack.pop()
+        after = self.function.append_basic_block("after")
+        inner.builder.branch(after)
+        outer.builder.cbranch(condition, inside, after)
+        outer.builder.position_at_end(after)
+
+    @contextmanager
+    def loop(self, name: str, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:
+        """Code inside runs with `name` bound to 0, step, 2*step, ... below `end`."""
+        outer = self.stack[-1]
+        header = self.function.append_basic_block(f"loop.{name.strip('$')}")
+        body = self.function.append_basic_block("body")
+        head = ir.IRBuilder(header)
+        position = head.phi(I64)
+        scope = Scope(ir.IRBuilder(body), {name: position})
+        self.stack.append(scope)
+        yield position
+        self.stack.pop()
+        following = scope.builder.add(position, ir.Constant(I64, step), flags=("nuw", "nsw"))
+        scope.builder.branch(header)
+        after = self.function.append_basic_block("after")
+        head.cbranch(head.icmp_signed("<", position, end), body, after)
+        position.add_incoming(ir.Constant(I64, 0), outer.builder.block)
+        position.add_incoming(following, scope.builder.block)
+        outer.builder.branch(header)
+        outer.builder.position_at_end(after)
+
+    def each_window(
+        self, name: str, extent: ir.Value, lanes: int, body: Callable[[], None]
+    ) -> None:
+        """Emit the body for full windows of the axis and, masked, for what is left at its end."""
+        known = extent.constant if isinstance(extent, ir.Constant) else None
+        full = (
+            self.builder.and_(extent, ir.Constant(I64, -lanes))
+            if known is None
+            else (ir.Constant(I64, known - known % lanes))
+        )
+        if known is None or known >= lanes:
+            with self.loop(name, full, lanes):
+                self._within(Window(name, lanes, None), body)
+        if known is None or known % lanes:
+            left = self.builder.sub(extent, full)
+            with self.guard(self.builder.icmp_signed(">", left, ir.Constant(I64, 0))):
+                self.bind(name, full)
+                count = splat(self.builder, left, lanes)
+                mask = self.builder.icmp_signed("<", lane_numbers(lanes), count)
+                self._within(Window(name, lanes, mask), body)
+
+    def _within(self, window: Window, body: Callable[[], None]) -> None:
+        outside, self.window = self.window, window
+        body()
+        self.window = outside

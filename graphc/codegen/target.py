@@ -1,0 +1,99 @@
+"""The machine that code is generated for."""
+
+from __future__ import annotations
+
+import functools
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+
+from graphc.errors import CompileError
+
+#: Names a CPU, as LLVM knows it, to compile for instead of the one at hand.
+CPU_VARIABLE = "GRAPHC_TARGET_CPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A CPU: LLVM's triple, name and features for it, and the width of its vectors."""
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bits: int
+
+    def machine(self) -> Any:
+        """A new LLVM target machine; a just-in-time compiler takes possession of the one it gets."""
+        target = llvm.Target.from_triple(self.triple)
+        return target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="default"
+        )
+
+
+def current_target() -> Target:
+    """The target that the environment names, else this machine. CompileError for an unknown CPU."""
+    return _target(os.environ.get(CPU_VARIABLE, ""))
+
+
+@functools.cache
+def _target(cpu: str) -> Target:
+    _initialize()
+    triple = llvm.get_process_triple()
+    if not cpu or cpu == "native":
+        features = llvm.get_host_cpu_features()
+        name = llvm.get_host_cpu_name()
+        enabled = {feature for feature, present in features.items() if present}
+        return _widened(triple, name, features.flatten(), enabled)
+    features_text = _features_of(triple, cpu)
+    return _widened(triple, cpu, "", set(features_text))
+
+
+@functools.cache
+def _initialize() -> None:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()
+
+
+def _widened(triple: str, cpu: str, flags: str, enabled: set[str]) -> Target:
+    """The target with its full vector width asked for (LLVM alone keeps to half of AVX-512)."""
+    if "avx512f" in enabled:
+        wide = ",".join(filter(None, [flags, "-prefer-256-bit"]))
+        return Target(triple, cpu, wide, 512)
+    return Target(triple, cpu, flags, 256 if "avx2" in enabled else 128)
+
+
+_LEVELS = {
+    "x86-64": (), "x86-64-v2": (), "x86-64-v3": ("avx2",), "haswell": ("avx2",),
+    "x86-64-v4": ("avx2", "avx512f"),
+}  # fmt: skip
+
+
+def _features_of(triple: str, cpu: str) -> tuple[str, ...]:
+    """Which vector extensions a named CPU has, found by compiling a probe for it."""
+    if cpu in _LEVELS:
+        return _LEVELS[cpu]
+    if not triple.startswith("x86_64"):
+        return ()
+    text = _probe(triple, cpu)
+    return tuple(
+        name for name, register in (("avx512f", "%zmm"), ("avx2", "%ymm")) if register in text
+    )
+
+
+def _probe(triple: str, cpu: str) -> str:
+    """Assembly of an integer addition of 16 lanes, which shows the widest registers of the CPU."""
+    body = (
+        f'target triple = "{triple}"\n'
+        "define <16 x i32> @probe(<16 x i32> %a, <16 x i32> %b) {\n"
+        "  %c = add <16 x i32> %a, %b\n  ret <16 x i32> %c\n}\n"
+    )
+    try:
+        machine = llvm.Target.from_triple(triple).create_target_machine(
+            cpu=cpu, features="-prefer-256-bit", opt=1
+        )
+        return str(machine.emit_assembly(llvm.parse_assembly(body)))
+    except RuntimeError as error:
+        raise CompileError(f"cannot compile for the CPU {cpu!r}: {error}") from None

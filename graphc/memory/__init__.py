@@ -1,0 +1,1 @@
+"""Live ranges, arena offsets, and an independent check of them."""

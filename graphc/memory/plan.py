@@ -1,0 +1,65 @@
+"""Where in the arena each temporary lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from graphc.ir import dims
+from graphc.memory.live import LiveRange
+
+#: Bytes to which buffers are aligned: a cache line, and the widest vector register.
+ALIGNMENT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A plan for known sizes: the offset of each temporary and the arena's size, in bytes."""
+
+    offsets: tuple[int, ...]
+    sizes: tuple[int, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """The live ranges of a program's temporaries; offsets follow when the sizes are known."""
+
+    ranges: tuple[LiveRange, ...]
+
+    def layout(self, symbols: Mapping[str, int]) -> Layout:
+        """Offsets for one feed signature: largest first, each in the lowest gap that holds it.
+
+        Two temporaries share bytes only if they are never in use at once. Deterministic.
+        """
+        sizes = [_aligned(dims.evaluate(live.size, symbols)) for live in self.ranges]
+        offsets = [0] * len(sizes)
+        placed: list[int] = []
+        order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], self.ranges[k].first, k))
+        for k in order:
+            busy = [
+                (offsets[other], offsets[other] + sizes[other])
+                for other in placed
+                if _meet(self.ranges[k], self.ranges[other])
+            ]
+            offsets[k] = _lowest_gap(sorted(busy), sizes[k])
+            placed.append(k)
+        total = max((offset + size for offset, size in zip(offsets, sizes, strict=True)), default=0)
+        return Layout(tuple(offsets), tuple(sizes), total)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _meet(one: LiveRange, other: LiveRange) -> bool:
+    return one.first <= other.last and other.first <= one.last
+
+
+def _lowest_gap(busy: Sequence[tuple[int, int]], size: int) -> int:
+    offset = 0
+    for start, end in busy:
+        if start - offset >= size:
+            return offset
+        offset = max(offset, end)
+    return offset

@@ -1,0 +1,1 @@
+"""From a graph to kernels: fusion and loop nests."""
