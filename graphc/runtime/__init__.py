@@ -1,0 +1,1 @@
+"""Sessions, loaded programs, and the NumPy reference interpreter."""

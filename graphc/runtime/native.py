@@ -1,0 +1,133 @@
+"""An executable loaded into this process, ready to be called with arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+
+from graphc.codegen.executable import Executable, Role, Site
+from graphc.errors import OutOfRangeError
+from graphc.ir import dims
+from graphc.memory.plan import ALIGNMENT, Layout
+from graphc.runtime.binding import bind
+
+Array = np.ndarray[Any, Any]
+
+_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+_names = itertools.count()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Everything that follows from the shapes of one feed, worked out once."""
+
+    sizes: Array
+    layout: Layout
+    outputs: tuple[tuple[int, ...], ...]
+    updates: tuple[tuple[int, ...], ...]
+
+
+class Native:
+    """Machine code in memory. Calls may come from several threads at once.
+
+    Arrays given must be contiguous, in native byte order, and of the declared dtypes; the
+    session sees to that.
+    """
+
+    def __init__(self, executable: Executable) -> None:
+        self.executable = executable
+        self._code = _link(executable)
+        self._entry = _ENTRY(self._code[executable.entry])
+        self._signatures: dict[tuple[tuple[int, ...], ...], Signature] = {}
+        self._arenas: list[Array] = []
+        self._by_role = {
+            role: [k for k, slot in enumerate(executable.slots) if slot.role is role]
+            for role in Role
+        }
+        self._constants = tuple(np.ascontiguousarray(value) for value in executable.constants)
+
+    def signature(self, placeholders: Sequence[Array]) -> Signature:
+        """Sizes and layout for the shapes of the placeholders; FeedError if they do not fit."""
+        shapes = tuple(array.shape for array in placeholders)
+        found = self._signatures.get(shapes)
+        if found is None:
+            found = self._signatures[shapes] = self._prepare(shapes)
+        return found
+
+    def _prepare(self, shapes: tuple[tuple[int, ...], ...]) -> Signature:
+        program = self.executable
+        symbols = bind(program.placeholders, shapes, program.guards)
+
+        def shapes_of(role: Role) -> tuple[tuple[int, ...], ...]:
+            return tuple(
+                tuple(dims.evaluate(dim, symbols) for dim in program.slots[k].shape)
+                for k in self._by_role[role]
+            )
+
+        sizes = np.array([symbols[name] for name in program.symbols], np.int64)
+        layout = program.plan.layout(symbols)
+        return Signature(sizes, layout, shapes_of(Role.OUTPUT), shapes_of(Role.UPDATE))
+
+    def fresh(self, role: Role, signature: Signature) -> list[Array]:
+        """Uninitialised arrays for the outputs or the updates."""
+        shapes = signature.outputs if role is Role.OUTPUT else signature.updates
+        return [
+            np.empty(shape, self.executable.slots[k].dtype.numpy)
+            for k, shape in zip(self._by_role[role], shapes, strict=True)
+        ]
+
+    def call(
+        self,
+        signature: Signature,
+        placeholders: Sequence[Array],
+        variables: Sequence[Array],
+        outputs: Sequence[Array],
+        updates: Sequence[Array],
+    ) -> None:
+        """Run the program; OutOfRangeError if an index was out of range."""
+        arena = self._take_arena(signature.layout.total)
+        table = np.zeros(len(self.executable.slots), np.uintp)
+        for role, arrays in (
+            (Role.PLACEHOLDER, placeholders),
+            (Role.VARIABLE, variables),
+            (Role.CONSTANT, self._constants),
+            (Role.OUTPUT, outputs),
+            (Role.UPDATE, updates),
+        ):
+            for k, array in zip(self._by_role[role], arrays, strict=True):
+                table[k] = array.ctypes.data
+        base = -(-arena.ctypes.data // ALIGNMENT) * ALIGNMENT
+        for k, offset in zip(self._by_role[Role.TEMPORARY], signature.layout.offsets, strict=True):
+            table[k] = base + offset
+        status = np.zeros(2, np.int64)
+        self._entry(table.ctypes.data, signature.sizes.ctypes.data, status.ctypes.data)
+        self._arenas.append(arena)
+        if status[0]:
+            raise _out_of_range(self.executable.sites[int(status[0]) - 1], int(status[1]))
+
+    def _take_arena(self, size: int) -> Array:
+        """Memory for temporaries, from an earlier call if one is large enough."""
+        try:
+            arena = self._arenas.pop()
+        except IndexError:
+            arena = np.empty(0, np.uint8)
+        if arena.size < size + ALIGNMENT:
+            arena = np.empty(size + ALIGNMENT, np.uint8)
+        return arena
+
+
+def _link(executable: Executable) -> Any:
+    compiler = llvm.create_lljit_compiler(use_jit_link=False)
+    builder = llvm.JITLibraryBuilder().add_current_process()
+    builder = builder.add_object_img(executable.object_code).export_symbol(executable.entry)
+    return builder.link(compiler, f"graphc_{next(_names)}")
+
+
+def _out_of_range(site: Site, index: int) -> OutOfRangeError:
+    return OutOfRangeError(f"index {index} is out of range", op=site.op, location=site.location)

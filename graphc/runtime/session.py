@@ -1,0 +1,225 @@
+"""Session: a graph with values for its variables, ready to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from graphc.api.graph import Graph
+from graphc.api.tensor import Tensor
+from graphc.codegen.executable import Executable
+from graphc.errors import (
+    AttributeValueError,
+    FeedError,
+    FetchError,
+    GraphError,
+    SessionError,
+)
+from graphc.ir.node import Node
+from graphc.runtime.feeds import as_input
+from graphc.runtime.fetches import Fetches, flatten
+from graphc.runtime.program import NativeProgram, Program, ReferenceProgram
+from graphc.runtime.variables import Variables
+
+Array = np.ndarray[Any, Any]
+
+
+class Session:
+    """Runs a graph and keeps its variables.
+
+    A run is a transaction: it reads variables as they were before it, its assignments take
+    effect together at its end, and a run that fails changes nothing. With `reference=True`
+    everything is interpreted with NumPy instead of compiled, for comparison. `threads` bounds
+    the threads that a run may use (None: as many as the machine has cores).
+
+    >>> with gc.Graph() as graph:
+    ...     x = gc.placeholder(gc.float32, ("n",), name="x")
+    ...     total = gc.sum(x * x)
+    >>> with gc.Session(graph) as session:
+    ...     session.run(total, {x: np.array([1, 2, 3], np.float32)})
+    array(14., dtype=float32)
+    """
+
+    def __init__(
+        self, graph: Graph, threads: int | None = None, *, reference: bool = False
+    ) -> None:
+        if not isinstance(graph, Graph):
+            raise GraphError(f"a session needs a gc.Graph, not {type(graph).__name__}")
+        if threads is not None and threads < 1:
+            raise AttributeValueError(f"a session needs at least one thread, not {threads}")
+        self.graph = graph
+        self.threads = threads
+        self._reference = reference
+        self._variables = Variables(graph.initial_values)
+        self._steps: dict[Any, Step] = {}
+        self._closed = False
+
+    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+        """Compute fetches, given feeds by placeholder or name; results come in the same form.
+
+        Tensors give fresh arrays, operations None. FetchError, FeedError and GuardError are
+        raised before anything runs, OutOfRangeError by it; either way nothing has changed.
+        """
+        step = self._step(fetches)
+        feeds = self._named_feeds(feed_dict or {})
+        missing = [node for node in step.placeholders if node not in feeds]
+        if missing:
+            raise FeedError(
+                f"the placeholder {missing[0].name} is needed and not fed; "
+                f"pass feed_dict={{{missing[0].name}: ...}}",
+                location=missing[0].location,
+            )
+        return step.call([feeds[node] for node in step.placeholders])
+
+    def make_callable(self, fetches: Any, feeds: Sequence[Any] = ()) -> Step:
+        """A function of the feeds, in their order, that computes the fetches: the fast path."""
+        step = self._step(fetches)
+        order = [self._placeholder(feed) for feed in feeds]
+        if len(set(order)) != len(order):
+            raise FeedError("a placeholder is named twice in feeds")
+        for node in step.placeholders:
+            if node not in order:
+                raise FeedError(
+                    f"the placeholder {node.name} is needed; add it to feeds=[...]",
+                    location=node.location,
+                )
+        return step.with_order(order)
+
+    def get_value(self, variable: Any) -> Array:
+        """A copy of a variable's current value."""
+        self._check_open()
+        return self._variables.get(self._variable(variable))
+
+    def set_value(self, variable: Any, value: Any) -> None:
+        """Give a variable a value of its own dtype and shape."""
+        self._check_open()
+        node = self._variable(variable)
+        with self._variables.updating:
+            self._variables.set(node, value)
+
+    def close(self) -> None:
+        """Forget compiled programs and values. Using the session afterwards is a SessionError."""
+        self._closed = True
+        self._steps.clear()
+
+    def __enter__(self) -> Self:
+        self._check_open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SessionError("the session is closed")
+
+    def _step(self, fetches: Any) -> Step:
+        self._check_open()
+        found = flatten(self.graph, fetches)
+        key = (tuple(found.tensors), tuple(found.assignments), repr(found.shape))
+        if key not in self._steps:
+            self._variables.add(self.graph.initial_values)
+            self._steps[key] = Step(self, found)
+        return self._steps[key]
+
+    def _named_feeds(self, feed_dict: Mapping[Any, Any]) -> dict[Node, Any]:
+        feeds: dict[Node, Any] = {}
+        for key, value in feed_dict.items():
+            node = self._placeholder(key)
+            if node in feeds:
+                raise FeedError(f"the placeholder {node.name} is fed twice")
+            feeds[node] = value
+        return feeds
+
+    def _placeholder(self, key: Any) -> Node:
+        tensor = self._tensor(key, FeedError)
+        if tensor.node.op.name != "placeholder":
+            raise FeedError(
+                f"{tensor!r} cannot be fed: it is no placeholder", location=tensor.location
+            )
+        return tensor.node
+
+    def _variable(self, key: Any) -> Node:
+        tensor = self._tensor(key, FetchError)
+        if tensor.node.op.name != "variable":
+            raise FetchError(f"{tensor!r} is no variable", location=tensor.location)
+        self._variables.add(self.graph.initial_values)
+        return tensor.node
+
+    def _tensor(self, key: Any, error: type[FeedError] | type[FetchError]) -> Tensor:
+        if isinstance(key, str):
+            try:
+                return self.graph.find(key)
+            except FetchError as reason:
+                raise error(reason.message) from None
+        if not isinstance(key, Tensor):
+            raise error(f"{key!r} is neither a tensor nor a name")
+        if key.graph is not self.graph:
+            raise error(
+                f"{key!r} belongs to another graph than the session's", location=key.location
+            )
+        return key
+
+
+class Step:
+    """A compiled set of fetches, callable with feeds in a fixed order.
+
+    Made by `Session.make_callable`.
+    """
+
+    def __init__(self, session: Session, fetches: Fetches) -> None:
+        self._session = session
+        self._fetches = fetches
+        graph = session.graph.extract(fetches.tensors, fetches.assignments)
+        self._program: Program = (
+            ReferenceProgram(graph) if session._reference else NativeProgram(graph)
+        )
+        self.placeholders = graph.placeholders
+        self._reads = graph.variables
+        self._writes = [variable for variable, _ in graph.updates]
+        self._order: list[int] | None = None
+
+    @property
+    def executable(self) -> Executable | None:
+        """The compiled program, None with `reference=True`."""
+        return self._program.executable
+
+    def with_order(self, order: Sequence[Node]) -> Step:
+        """The same step, called with feeds in another order (more than needed are allowed)."""
+        step = Step.__new__(Step)
+        step.__dict__.update(self.__dict__)
+        step._order = [list(order).index(node) for node in self.placeholders]
+        step._arity = len(order)
+        return step
+
+    _arity: int | None = None
+
+    def __call__(self, *feeds: Any) -> Any:
+        """Run with the feeds in the order given to `make_callable`."""
+        if self._arity is not None and len(feeds) != self._arity:
+            raise FeedError(f"takes {self._arity} feeds, not {len(feeds)}")
+        order = self._order if self._order is not None else range(len(feeds))
+        return self.call([feeds[k] for k in order])
+
+    def call(self, feeds: Sequence[Any]) -> Any:
+        """Run with feeds in the order of `placeholders`."""
+        self._session._check_open()
+        arrays = [
+            as_input(declared, value)
+            for declared, value in zip(self._program.placeholders, feeds, strict=True)
+        ]
+        variables = self._session._variables
+        with variables.updating if self._writes else nullcontext():
+            outputs, updates = self._program.run(arrays, variables.read(self._reads))
+            if self._writes:
+                variables.replace(self._writes, updates)
+        return self._fetches.results(outputs)
