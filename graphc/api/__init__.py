@@ -1,0 +1,1 @@
+"""What users write: tensors with operators, placeholders, layers, optimisers."""

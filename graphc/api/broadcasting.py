@@ -1,0 +1,78 @@
+"""Operands brought to one shape, by `broadcast_to` nodes that stand in the graph.
+
+Only a literal 1 and a missing leading dim are repeated. A dim that is known when fed and meets
+another one must be equal to it: the node that relies on it carries the guard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from graphc.api.blame import fail_shape
+from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
+from graphc.api.shapes import ShapeLike, as_shape
+from graphc.ir.dims import Size, unify
+from graphc.ir.node import Node
+from graphc.ir.types import Shape
+from graphc.ops import ops
+
+if TYPE_CHECKING:
+    from graphc.api.tensor import Tensor
+
+
+def common_shape(op: str, shapes: Sequence[Shape]) -> Shape:
+    """The shape to which all of them broadcast; ShapeError if there is none."""
+    rank = max(map(len, shapes))
+    return tuple(_common_dim(op, shapes, axis - rank) for axis in range(rank))
+
+
+def broadcast_nodes(op: str, nodes: Sequence[Node]) -> list[Node]:
+    """The nodes, each repeated to the shape they have in common."""
+    shape = common_shape(op, [node.shape for node in nodes])
+    return [fitted(node, shape) for node in nodes]
+
+
+def fitted(node: Node, shape: Shape) -> Node:
+    """The node under a shape to which it broadcasts; itself if it has that shape."""
+    return node if node.shape == shape else ops.broadcast_to(node, shape=shape)
+
+
+def same_operands(op: str, *operands: TensorLike) -> list[Node]:
+    """Nodes of one dtype and one shape for the operands of an elementwise function."""
+    return broadcast_nodes(op, to_nodes(op, *operands))
+
+
+def broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
+    """The elements repeated along missing leading dims and dims of size 1 to fill the shape.
+
+    ShapeError if a dim of x is neither 1 nor the wanted size.
+    """
+    graph, node = graph_of("broadcast_to", x), to_node("broadcast_to", x)
+    return graph.tensor(fitted(node, as_shape("broadcast_to", shape)))
+
+
+def broadcast_arrays(*arrays: TensorLike) -> list[Tensor]:
+    """All the arrays, repeated to the shape they have in common; each keeps its dtype."""
+    graph = graph_of("broadcast_arrays", *arrays)
+    nodes = [to_node("broadcast_arrays", array) for array in arrays]
+    return [graph.tensor(node) for node in broadcast_nodes("broadcast_arrays", nodes)]
+
+
+def _common_dim(op: str, shapes: Sequence[Shape], axis: int) -> Size:
+    """The dim at an axis counted from the end."""
+    total: Size = 1
+    for shape in shapes:
+        if len(shape) < -axis or shape[axis] == 1:
+            continue
+        found = (shape[axis], None) if total == 1 else unify(total, shape[axis])
+        if found is None:
+            texts = " and ".join(shape_text(shape) for shape in shapes)
+            fail_shape(op, f"shapes {texts} do not broadcast: {total} is not {shape[axis]}")
+        total = found[0]
+    return total
+
+
+def shape_text(shape: Shape) -> str:
+    """The shape as messages show it."""
+    return f"[{', '.join(map(str, shape))}]"

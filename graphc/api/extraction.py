@@ -1,0 +1,70 @@
+"""What a program needs of the graph it is taken from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from graphc.api.updates import Assignment
+from graphc.errors import AssignmentError
+from graphc.ir import dims
+from graphc.ir.dims import Dim, Size
+from graphc.ir.graph import topological
+from graphc.ir.node import Node
+from graphc.ir.opdef import AttrKind
+from graphc.ir.types import TensorType
+
+
+def distinct(updates: Sequence[Assignment]) -> list[Assignment]:
+    """The assignments, each once; AssignmentError for two of them to one variable."""
+    found: dict[Node, Assignment] = {}
+    for update in updates:
+        other = found.setdefault(update.variable.node, update)
+        if other is not update:
+            raise AssignmentError(
+                f"{update.variable!r} is assigned twice in one run: "
+                f"at {other.location} and at {update.location}",
+                op="assign",
+                location=update.location,
+            )
+    return list(found.values())
+
+
+def inputs_for(roots: Sequence[Node], declared: Sequence[Node]) -> list[Node]:
+    """The placeholders and variables that the roots read or that tell a dim's size.
+
+    A size can be needed of an input that is not read otherwise, as by zeros of its shape.
+    """
+    nodes = topological(roots)
+    reached = set(nodes)
+    read = [node for node in declared if node in reached]
+    missing = set[str]().union(*map(_symbols, nodes)).difference(*map(_told, read))
+    for node in declared:
+        if not missing:
+            break
+        if node not in reached and missing & _told(node):
+            reached.add(node)
+            missing -= _told(node)
+    return [node for node in declared if node in reached]
+
+
+def _symbols(node: Node) -> set[str]:
+    """The names of the dims that computing the node takes."""
+    return {name for size in _sizes(node) for name in dims.symbols(size)}
+
+
+def _sizes(node: Node) -> Iterator[Size]:
+    types = (node.type,) if isinstance(node.type, TensorType) else node.type.elements
+    for type_ in types:
+        yield from type_.shape
+    for key, kind in node.op.attrs.items():
+        if kind is AttrKind.SHAPE:
+            yield from node.attrs[key]
+
+
+def _told(node: Node) -> set[str]:
+    """The names of the dims that stand alone in the node's shape."""
+    return {
+        str(size)
+        for size in node.shape
+        if isinstance(size, Dim) and dims.symbols(size) == {str(size)}
+    }

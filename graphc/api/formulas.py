@@ -1,0 +1,118 @@
+"""Functions of elements that are written with several ops."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc.api import elementwise as el
+from graphc.api.blame import fail_dtype
+from graphc.api.operands import TensorLike, graph_of, to_node
+from graphc.api.shapes import filled
+from graphc.ir.dtypes import as_dtype, bool_
+from graphc.ir.node import Node
+from graphc.ops import ops
+
+if TYPE_CHECKING:
+    from graphc.api.tensor import Tensor
+
+_MOST_MULTIPLIED = 4
+
+
+def positive(x: TensorLike, /) -> Tensor:
+    """The number itself."""
+    graph, node = graph_of("positive", x), to_node("positive", x)
+    if node.dtype.is_bool:
+        fail_dtype("positive", "needs numbers, not bool")
+    return graph.tensor(node)
+
+
+def square(x: TensorLike, /) -> Tensor:
+    """x*x."""
+    return el.multiply(x, x)
+
+
+def reciprocal(x: TensorLike, /) -> Tensor:
+    """1/x, of floating-point numbers."""
+    return el.divide(1, x)
+
+
+def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """x1 to the power x2.
+
+    A Python integer from 1 to 4 as the exponent is taken by multiplication. For the others, see
+    the op: the derivative by x2 is 0 at base 0, and the one by x1 is 0 where x2 is 0.
+    """
+    if isinstance(x2, int) and not isinstance(x2, bool) and 1 <= x2 <= _MOST_MULTIPLIED:
+        graph, node = graph_of("pow", x1), to_node("pow", x1)
+        if not node.dtype.is_bool:
+            return graph.tensor(_power(node, x2))
+    return _general_pow(x1, x2)
+
+
+_general_pow = el._binary("pow")
+
+
+def _power(node: Node, exponent: int) -> Node:
+    if exponent == 1:
+        return node
+    half = _power(node, exponent // 2)
+    squared = ops.mul(half, half)
+    return ops.mul(squared, node) if exponent % 2 else squared
+
+
+def hypot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """sqrt(x1*x1 + x2*x2) without overflow on the way; infinite if either is."""
+    first, second = el.abs(x1), el.abs(x2)
+    longer, shorter = el.maximum(first, second), el.minimum(first, second)
+    plain = el.logical_and(longer > 0, el.logical_and(isfinite(longer), isfinite(shorter)))
+    ratio = el.where(plain, shorter, 0) / el.where(plain, longer, 1)
+    length = longer * el.sqrt(1 + ratio * ratio)
+    return el.where(el.logical_or(isinf(first), isinf(second)), float("inf"), length)
+
+
+def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """log(exp(x1) + exp(x2)) without overflow on the way."""
+    gap = el.where(el.equal(x1, x2), 0, el.subtract(x1, x2))  # inf - inf is no number
+    return el.maximum(x1, x2) + el.log1p(el.exp(-el.abs(gap)))
+
+
+def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+    """x, but at least min and at most max (max wins where they cross); NaN stays NaN.
+
+    Bounds promote and broadcast with x. Where x equals a bound, it gets half the derivative.
+    """
+    graph = graph_of("clip", x, min, max)
+    raised = graph.tensor(to_node("clip", x)) if min is None else el.maximum(x, min)
+    return raised if max is None else el.minimum(raised, max)
+
+
+def isfinite(x: TensorLike, /) -> Tensor:
+    """Whether neither infinite nor NaN; true for integers."""
+    return _classified("isfinite", x, of_integers=True)
+
+
+def isinf(x: TensorLike, /) -> Tensor:
+    """Whether infinite; false for integers."""
+    return _classified("isinf", x, of_integers=False)
+
+
+def isnan(x: TensorLike, /) -> Tensor:
+    """Whether not a number; false for integers."""
+    return _classified("isnan", x, of_integers=False)
+
+
+def astype(x: TensorLike, dtype: object, /) -> Tensor:
+    """The numbers in another dtype.
+
+    Floats are cut towards zero for integers; those out of range give the nearest end of it, and
+    NaN gives 0. To bool, everything but 0 is true.
+    """
+    graph, node, wanted = graph_of("astype", x), to_node("astype", x), as_dtype(dtype)
+    return graph.tensor(node if node.dtype is wanted else ops.astype(node, dtype=wanted))
+
+
+def _classified(name: str, x: TensorLike, of_integers: bool) -> Tensor:
+    graph, node = graph_of(name, x), to_node(name, x)
+    if node.dtype.is_integer:
+        return graph.tensor(filled(node.shape, of_integers, bool_))
+    return graph.tensor(getattr(ops, name)(node))
