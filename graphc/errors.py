@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from graphc.ir.location import Location
+
+class Place(Protocol):
+    """Somewhere in the user's program."""
+
+    def full(self) -> str:
+        """File and line, for the message."""
+        ...
 
 
 class GraphcError(Exception):
@@ -16,7 +21,7 @@ class GraphcError(Exception):
     """
 
     def __init__(
-        self, message: str, *, op: str | None = None, location: Location | None = None
+        self, message: str, *, op: str | None = None, location: Place | None = None
     ) -> None:
         self.message = message
         self.op = op

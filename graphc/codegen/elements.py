@@ -197,6 +197,7 @@ class Elements:
         if not self.varies(expr.offset) and (where is None or not is_vector(where)):
             return self._load_one(expr.offset, where, pointer, dtype, builder)
         mask = both(builder, self._window().mask, where)
+        mask = None if mask is None else splat(builder, mask, self._window().lanes)
         return self._load_lanes(expr.offset, mask, pointer, dtype, builder)
 
     def _load_one(

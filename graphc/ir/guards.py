@@ -56,8 +56,11 @@ class Equalities:
         return bool(self._others) and _without_factor(gap) in self._others
 
     def implies(self, guard: Guard) -> bool:
-        """Whether the guard holds whenever these do (False also when it cannot be told)."""
-        return self.same(guard.left, guard.right)
+        """Whether the guard holds whenever these do (False also when it cannot be told).
+
+        From guards that can never hold together anything follows.
+        """
+        return bool(self._impossible) or self.same(guard.left, guard.right)
 
     def normal_shape(self, shape: Shape) -> Shape:
         """The shape with every dim in its normal form."""

@@ -24,15 +24,25 @@ def linearize(index: Index, shape: Shape) -> Size:
 
 
 def _rejoin(high: Size, low: Size, size: Size) -> Size:
-    if isinstance(low, Dim) and len(low.terms) == 1:
-        ((monomial, coefficient),) = low.terms.items()
-        if coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Remainder):
-            atom = monomial[0]
-            if atom.denominator == size:
-                whole = dims.floordiv(atom.numerator, size)
-                if dims.floordiv(high * size, size) == high:
-                    return atom.numerator + (high - whole) * size
+    """high*size + low; where low is n % size and high is n//size (plus a number), without both."""
+    whole = _dividend(low, size)
+    if whole is not None:
+        excess = high - dims.floordiv(whole, size)
+        if isinstance(excess, int):
+            return whole + excess * size
     return high * size + low
+
+
+def _dividend(low: Size, size: Size) -> Size | None:
+    """The n of a size that is n % size."""
+    if not isinstance(low, Dim) or len(low.terms) != 1:
+        return None
+    ((monomial, coefficient),) = low.terms.items()
+    match monomial:
+        case (Remainder(numerator, denominator),) if coefficient == 1 and denominator == size:
+            return numerator
+        case _:
+            return None
 
 
 def delinearize(offset: Size, shape: Shape) -> Index:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from graphc.ir.dims import Size, size_text
+from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType
 
 Shape = tuple[Size, ...]
@@ -24,7 +24,7 @@ class TensorType:
     shape: Shape
 
     def __str__(self) -> str:
-        return f"{self.dtype.short}[{', '.join(map(size_text, self.shape))}]"
+        return f"{self.dtype.short}[{', '.join(map(str, self.shape))}]"
 
     @property
     def rank(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.ir import scalar
 from graphc.ir.dims import Dim
-from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, as_dtype
+from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, as_dtype, int64
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Buffer, Pointwise, Read
 from graphc.ir.node import Node
@@ -92,4 +92,19 @@ iota = structured(
         for dtype in FLOATS + INTEGERS
     ),
     exact=True,
+)  # fmt: skip
+
+
+def _size_element(node: Node, index: Index, read: Read) -> Expr:
+    (dim,) = attr(node, "dim")
+    return scalar.index(dim)
+
+
+size = structured(
+    "size", "A dim as a number; one that is symbolic becomes known when it is fed.",
+    Kind.SOURCE, arity=0, attrs={"dim": AttrKind.SHAPE},
+    infer=lambda inference: TensorType(int64, ()),
+    reference=lambda attrs: np.asarray(attrs["dim"][0], np.int64), vjp=_SOURCE, jvp=_SOURCE,
+    lowering=Pointwise(_size_element), dtypes=(int64,),
+    samples=(Sample((), {"dim": (7,)}), Sample((), {"dim": (-2,)})), exact=True,
 )  # fmt: skip

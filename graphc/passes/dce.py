@@ -6,11 +6,13 @@ from dataclasses import replace
 
 from graphc.ir.graph import Graph, map_subgraphs, rewrite, topological, with_inputs
 from graphc.ir.node import Node
+from graphc.passes.rewriting import holds_graphs
 
 
 def drop_dead_code(graph: Graph) -> Graph:
     """The graph with the nodes it needs, in their order; its signature and guards stay."""
-    graph = rewrite(graph, _with_live_subgraphs)
+    if any(holds_graphs(node.op) for node in graph.nodes):
+        graph = rewrite(graph, _with_live_subgraphs)
     needed = set(topological((*graph.placeholders, *graph.variables, *graph.roots)))
     if len(needed) == len(graph.nodes):
         return graph

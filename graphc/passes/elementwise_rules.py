@@ -60,8 +60,9 @@ def uniform_constant(node: Node) -> Node | None:
 
 def repeated_last(node: Node) -> Node | None:
     """What is computed of repeated elements is computed once and then repeated."""
-    if not all(operand.op is ops.broadcast_to for operand in node.inputs):
-        return None
+    for operand in node.inputs:
+        if operand.op.name != "broadcast_to":
+            return None
     sources = [operand.inputs[0] for operand in node.inputs]
     shape = _common_shape(sources)
     if shape is None or shape == node.shape:

@@ -35,16 +35,19 @@ class Folding:
     name = "folding"
 
     def concerns(self, op: OpDef) -> bool:
-        return op.exact and op.kind not in (Kind.SOURCE, Kind.STRUCTURE)
+        return op.exact and op.kind is not Kind.STRUCTURE and op.name != CONSTANT
 
     def apply(self, node: Node) -> Node | None:
-        if not node.inputs or not _is_small(node) or not _has_known_attrs(node):
+        arrays: list[Array] = []
+        for operand in node.inputs:
+            value = _known(operand)
+            if value is None:
+                return None
+            arrays.append(value)
+        if not _is_small(node) or not _has_known_attrs(node):
             return None
-        values = [_known(operand) for operand in node.inputs]
-        arrays = [value for value in values if value is not None]
-        if len(arrays) < len(values):
-            return None
-        if node.tensor.size > sum(_stored(operand).size for operand in set(node.inputs)):
+        stored = sum(_stored(operand).size for operand in set(node.inputs))
+        if node.tensor.size > max(1, stored):
             return None
         result = _computed(node.op, node.attrs, arrays)
         if result is None:
@@ -74,9 +77,7 @@ def _known(node: Node) -> Array | None:
     """The value of a constant, or of one broadcast to a shape that is known and small."""
     if node.op.name == CONSTANT:
         return _stored(node)
-    if node.op is not ops.broadcast_to or node.inputs[0].op.name != CONSTANT:
-        return None
-    if not _is_small(node):
+    if node.op.name != "broadcast_to" or node.inputs[0].op.name != CONSTANT or not _is_small(node):
         return None
     return np.broadcast_to(_stored(node), node.shape)  # type: ignore[arg-type] # no Dim in it
 

@@ -15,6 +15,7 @@ from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code
 from graphc.passes.fma import contract
 from graphc.passes.folding import fold_constants
+from graphc.passes.rewriting import holds_graphs
 from graphc.passes.unify_dims import unify_dims
 
 
@@ -97,8 +98,9 @@ def run_passes(
 
 def count_nodes(graph: Graph) -> int:
     """The number of nodes of a graph and of all graphs inside it."""
-    inner = (held for node in graph.nodes for _, held in subgraphs(node))
-    return len(graph.nodes) + sum(map(count_nodes, inner))
+    holders = (node for node in graph.nodes if holds_graphs(node.op))
+    inner = sum(count_nodes(held) for node in holders for _, held in subgraphs(node))
+    return len(graph.nodes) + inner
 
 
 def _run(step: Pass, graph: Graph, records: Sequence[PassRecord]) -> Graph:

@@ -5,6 +5,8 @@ Each is exact: it gives the bits that combining that one element gives.
 
 from __future__ import annotations
 
+import numpy as np
+
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ops import ops
@@ -48,7 +50,7 @@ def position_of_one(node: Node) -> Node | None:
     (x,) = node.inputs
     if x.shape[node.attrs["axis"]] != 1:
         return None
-    return repeated(ops.constant(value=int64.numpy.type(0)[...]), node.shape)
+    return repeated(ops.constant(value=np.asarray(0, int64.numpy)), node.shape)
 
 
 REDUCTION_RULES: tuple[NodeRule, ...] = (

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 from graphc.errors import CompileError
@@ -28,7 +29,7 @@ from graphc.ir.graph import (
 from graphc.ir.guards import Equalities
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import OpDef, node_key
+from graphc.ir.opdef import AttrKind, OpDef, node_key
 
 #: More steps than this at one node mean that rules undo each other.
 MOST_STEPS = 200
@@ -97,6 +98,12 @@ def rewrite_graph(graph: Graph, rewrites: Rewrites) -> Graph:
     return rewrite(graph, walk.visit)
 
 
+@cache
+def holds_graphs(op: OpDef) -> bool:
+    """Whether nodes of the op hold subgraphs: few do, and asking each node takes time."""
+    return AttrKind.GRAPH in op.attrs.values()
+
+
 def value_key(node: Node) -> Hashable:
     """Equal for two nodes that compute the same; operands that commute count in any order."""
     if node.op.name == CONSTANT:
@@ -116,7 +123,9 @@ class _Walk:
 
     def visit(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         """What becomes of a node of the graph whose inputs have become these."""
-        node = map_subgraphs(with_inputs(node, inputs), self._inside)
+        node = with_inputs(node, inputs)
+        if holds_graphs(node.op):
+            node = map_subgraphs(node, self._inside)
         return self._settle(node, 0)
 
     def _inside(self, graph: Graph) -> Graph:

@@ -130,9 +130,9 @@ def flip_of_nothing(node: Node) -> Node | None:
     """Along dims of size 1 nothing is flipped."""
     (x,) = node.inputs
     axes = _flipped(node)
-    if len(axes) == len(node.attrs["axes"]):
-        return None
-    return ops.flip(x, axes=axes) if axes else x
+    if not axes:
+        return x
+    return ops.flip(x, axes=axes) if len(axes) < len(node.attrs["axes"]) else None
 
 
 def flip_of_flip(node: Node) -> Node | None:

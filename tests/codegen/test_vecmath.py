@@ -48,7 +48,8 @@ def test_special_points_are_exact(row: Row, bits: int, width: int) -> None:
     special = list(row.special)
     if row.arity == 1 and not any(np.isnan(point) for point, _ in special):
         special.append((NAN, NAN))
-    points = np.array([point if row.arity > 1 else (point,) for point, _ in special], dtype).T
+    with np.errstate(over="ignore"):  # float64's largest number is float32's infinity
+        points = np.array([point if row.arity > 1 else (point,) for point, _ in special], dtype).T
     expected = np.array([result for _, result in special], dtype)
     got = compiled(row.name, bits, width)(*points)
     np.testing.assert_array_equal(got, expected)
@@ -80,7 +81,10 @@ def test_machine_code_needs_no_library_and_no_branch(
     except RuntimeError:
         pytest.skip("this LLVM was built without the target")
     called = re.findall(r"^\s+(?:call\w*|bl|jal)\s+(.*)$", text, re.MULTILINE)
-    assert all("gc." in callee for callee in called)
+    # x86-64's large code model calls through a register that was loaded with the address.
+    loaded = re.findall(r"^\s+movabsq\s+\$([A-Za-z_][\w.]*)", text, re.MULTILINE)
+    assert all("gc." in callee or callee.startswith("*%") for callee in called)
+    assert all(symbol.startswith("gc.") for symbol in loaded)
     if not called:  # a formula without an out-of-line part: only the loop itself may jump
         assert len(re.findall(r"^\s+(?:j[a-z]+|b\.\w+|cbn?z|tbn?z)\s", text, re.MULTILINE)) == 1
 

@@ -70,7 +70,8 @@ def sample(row: Row, bits: int, seed: int, count: int) -> tuple[Array, ...]:
 
 
 def _equal_everywhere(arrays: tuple[Array, ...], values: Any) -> Array:
-    matches = [array == value for array, value in zip(arrays, values, strict=True)]
+    with np.errstate(over="ignore"):  # float64's largest number is float32's infinity
+        matches = [array == value for array, value in zip(arrays, values, strict=True)]
     return np.logical_and.reduce(matches)
 
 

@@ -236,6 +236,23 @@ def test_normal_form(text: str, normal: str) -> None:
     assert parse_dim(str(size)) == size
 
 
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("min(4, batch)", "min(4, batch)"),
+        ("min(batch, 4) + n", "min(4, batch) + n"),
+        ("2*n*min(4, batch)", "2*min(4, batch)*n"),
+        ("-min(4, batch)", "max(-4, -batch)"),
+        ("min(4, m)*min(3, n)", "max(-3, -n)*max(-4, -m)"),
+        ("n - min(3, n - 4)", "max(-3, -n + 4) + n"),
+        ("-max(-n, m - 3)", "-max(-n, m - 3)"),
+        ("min(n//2, 7)*(m//2)", "(m//2)*min(n//2, 7)"),
+    ],
+)
+def test_minima_read_as_minima(text: str, printed: str) -> None:
+    assert str(parse_dim(text)) == printed
+
+
 UNREADABLE = {
     "": "the dim '' is not complete",
     "n +": "the dim 'n +' is not complete",

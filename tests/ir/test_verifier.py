@@ -376,6 +376,12 @@ SOUND = {
           %0: f32[n] = add(%x, %y)
           return %0
         }""",
+    "guards that can never hold together, which is for the feed to say": """
+        graph @f(%x: f32[n], %y: f32[3], %z: f32[4]) -> (f32[3], f32[4]) where n == 3, n == 4 {
+          %0: f32[3] = add(%x, %y)
+          %1: f32[4] = add(%x, %z)
+          return %0, %1
+        }""",
     "guards of the graph around": """
         graph @f(%x: f32[n], %y: f32[m]) -> f32[n] where n == m {
           %0: f32[n] = call(%x, body=graph @g(%z: f32[n]) -> f32[n] where m == n {

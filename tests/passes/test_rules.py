@@ -89,6 +89,34 @@ def compare(left: Node, right: Node, inputs: dict[str, Node], arrays: list[Array
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_both_sides_have_the_same_bits(rule: Rule) -> None:
+    check_bits(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Rule("add(x, 0)", "x", "f"),
+        Rule("sub(x, -0.0)", "x", "f"),
+        Rule("sub(0, x)", "neg(x)", "f"),
+        Rule("neg(sub(x, y))", "sub(y, x)", "f"),
+        Rule("sub(x, x)", "0", "f"),
+        Rule("mul(x, 0)", "0", "f"),
+        Rule("eq(x, x)", "True", "f"),
+        Rule("div(x, C)", "mul(x, 1 / C)", "f"),
+        Rule("fma(x, y, 0.0)", "mul(x, y)", "f"),
+        Rule("add(mul(x, y), z)", "fma(x, y, z)", "f"),
+        Rule("sqrt(mul(x, x))", "abs(x)", "f"),
+        Rule("abs(x)", "x", "i"),
+        Rule("maximum(x, y)", "where(lt(x, y), y, x)", "f"),
+    ],
+    ids=lambda rule: rule.name,
+)
+def test_rules_that_are_not_exact_are_found_out(rule: Rule) -> None:
+    with pytest.raises(AssertionError, match="became"):
+        check_bits(rule)
+
+
+def check_bits(rule: Rule) -> None:
     dtypes = [dtype for dtype in ALL if applies_to(rule, dtype)]
     assert dtypes, "the rule applies to no dtype"
     for dtype in dtypes:

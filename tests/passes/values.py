@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dims import Dim, Size, substitute, symbols
+from graphc.ir.dims import Size, symbols
+from graphc.ir.dims import evaluate as dim_value
 from graphc.ir.dtypes import DType, bool_
-from graphc.ir.graph import Graph, extract
+from graphc.ir.graph import Graph, extract, topological
 from graphc.ir.node import Node
+from graphc.ir.verifier import verify
 from graphc.ops import ops
+from graphc.passes.rewriting import NodeRule
 from graphc.runtime.reference import evaluate
 
 Array = np.ndarray[Any, Any]
@@ -54,14 +57,17 @@ def graph_of(*outputs: Node, name: str = "test") -> Graph:
     return extract(name, outputs)
 
 
-def symbol_sizes(graph: Graph, size: int) -> dict[str, int]:
-    """A value for each symbol of the graph: the size, or what a guard sets it to."""
+def symbol_sizes(graphs: Sequence[Graph], size: int) -> dict[str, int]:
+    """A value for each symbol of the graphs: the size, or what a guard sets it to."""
     known: dict[str, int] = {}
-    for guard in graph.guards:
-        for side, other in ((guard.left, guard.right), (guard.right, guard.left)):
-            if isinstance(side, Dim) and {str(side)} == symbols(side) and isinstance(other, int):
-                known[str(side)] = other
-    dims = [d for node in graph.nodes for d in getattr(node.type, "shape", ())]
+    dims: list[Size] = []
+    for graph in graphs:
+        for guard in graph.guards:
+            dims += [guard.left, guard.right]
+            for side, other in ((guard.left, guard.right), (guard.right, guard.left)):
+                if isinstance(other, int) and {str(side)} == symbols(side):
+                    known[str(side)] = other
+        dims += [dim for node in graph.nodes for dim in getattr(node.type, "shape", ())]
     names = {name for dim in dims for name in symbols(dim)}
     return {name: known.get(name, size) for name in sorted(names)}
 
@@ -70,7 +76,7 @@ def feeds(graph: Graph, sizes: dict[str, int], seed: int = 0) -> list[Array]:
     """An array for every placeholder and variable, in the order of the signature."""
     rng = np.random.default_rng(seed)
     return [
-        random_array(rng, node.dtype, tuple(substitute(dim, sizes) for dim in node.shape))
+        random_array(rng, node.dtype, tuple(dim_value(dim, sizes) for dim in node.shape))
         for node in (*graph.placeholders, *graph.variables)
     ]
 
@@ -95,8 +101,25 @@ def assert_same_bits(expected: Array, actual: Array, what: str = "") -> None:
 
 def assert_graphs_agree(before: Graph, after: Graph, size: int = 3) -> None:
     """Both graphs give the same bits on telling values."""
-    sizes = symbol_sizes(before, size)
+    sizes = symbol_sizes((before, after), size)
     arrays = feeds(before, sizes)
     expected, actual = run(before, arrays, sizes), run(after, arrays, sizes)
     for k, (old, new) in enumerate(zip(expected, actual, strict=True)):
         assert_same_bits(old, new, f"result {k} of {before.name}")
+
+
+def rule_named(rules: Sequence[NodeRule], name: str) -> NodeRule:
+    return next(rule for rule in rules if rule.name == name)
+
+
+def assert_applies(rule: NodeRule, node: Node) -> None:
+    """The rule rewrites the node, to one of its type and bits."""
+    assert rule.concerns(node.op)
+    better = rule.apply(node)
+    assert better is not None, f"{rule.name} does not apply to {node}"
+    assert better.type == node.type
+    inputs = [made for made in topological([node]) if made.op is ops.placeholder]
+    before, after = (extract(rule.name, [side], inputs=inputs) for side in (node, better))
+    verify(after)
+    for size in (0, 1, 5):
+        assert_graphs_agree(before, after, size)

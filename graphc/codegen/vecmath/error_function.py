@@ -2,8 +2,8 @@
 
 Near 0, erf(x) = x + x * P(x**2). Beyond, erf(x) = 1 - e**G(x) with a polynomial G for the logarithm
 of erfc; and erfc, which must be accurate itself, is e**(-x**2 + R(t)) / (x + 3/4) with t = (x - k)
-/ (x + k) and the exponent in extra precision. The polynomials are minimax fits (Remez exchange) made
-for this file, their constant terms first. Float is float32-only arithmetic.
+/ (x + k) and the exponent in extra precision. The polynomials are minimax fits (Remez exchange)
+made for this file, their constant terms first. Float is float32-only arithmetic.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ _LOG_ERFC = {
 # Beyond these erf rounds to 1.
 _ERF_BOUND = {32: 3.95, 64: 5.95}
 
-# R: log((x + 3/4) * erfc(x)) + x**2 + OFFSET in powers of t = (x - k) / (x + k), for absolute
-# errors: on [0.75, 10.1], degree 9, 2**-29.8 (float); on [0.75, 27.3], degree 21, 2**-58.2 (double).
+# R: log((x + 3/4) * erfc(x)) + x**2 + _OFFSET in powers of t = (x - _K) / (x + _K), for absolute
+# errors: degree 9, 2**-29.8 on [0.75, 10.1] (float); degree 21, 2**-58.2 on [0.75, 27.3] (double).
 _SCALE_SHIFT = 0.75
 _K = 2.5
 _OFFSET = 0.40625
@@ -173,11 +173,14 @@ def erf(m: Lanes, x: ir.Value) -> ir.Value:
     return m.select(m.lt(magnitude, 1.0), near, m.copysign(far, x))
 
 
+def _polynomial(m: Lanes, x: ir.Value, coefficients: tuple[float, ...]) -> ir.Value:
+    """Estrin's scheme, which is fast, but for the last steps Horner's, which rounds less."""
+    return m.horner(x, [*coefficients[:3], m.estrin(x, coefficients[3:])])
+
+
 def _erfc_absolutely(m: Lanes, x: ir.Value) -> ir.Value:
     """erfc for 1 <= x <= _ERF_BOUND, to a small fraction of the ulp of 1 - erfc."""
-    first, others = _LOG_ERFC[m.bits][:3], _LOG_ERFC[m.bits][3:]
-    # Estrin's scheme is faster and Horner's rounds less, which only the last few steps need.
-    reduced = reduce_by_ln2(m, m.horner(x, [*first, m.estrin(x, others)]))
+    reduced = reduce_by_ln2(m, _polynomial(m, x, _LOG_ERFC[m.bits]))
     return m.mul(exp_of_rest(m, reduced.rest), m.power_of_two(reduced.n))
 
 
@@ -198,7 +201,7 @@ def _erfc_relatively(m: Lanes, x: ir.Value) -> ir.Value:
     denominator, denominator_low = m.two_sum(x, _SCALE_SHIFT)
     reciprocal_of_both = m.div(1.0, m.mul(shifted, denominator))
     t = m.mul(m.sub(x, _K), m.mul(reciprocal_of_both, denominator))
-    exponent = _exponent(m, x, m.estrin(t, _LOG_SCALED_ERFC[m.bits]))
+    exponent = _exponent(m, x, _polynomial(m, t, _LOG_SCALED_ERFC[m.bits]))
     power, power_low = m.quick_two_sum(1.0, expm1_of_rest(m, exponent))
     reciprocal = m.mul(reciprocal_of_both, shifted)
     quotient = m.mul(power, reciprocal)

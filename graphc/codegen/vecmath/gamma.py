@@ -17,12 +17,15 @@ from llvmlite import ir
 
 from graphc.codegen.vecmath.arith import Lanes
 from graphc.codegen.vecmath.gamma_tables import (
+    COTANGENT_SLOPE,
     LOG_PI,
     ONE_LESS_EULER,
+    PI,
     ROOT,
     SLOPE,
     STIRLING_CONSTANT,
     TABLES,
+    Coefficients,
     DoubleDouble,
     Tables,
 )
@@ -53,29 +56,42 @@ def _select(m: Lanes, condition: ir.Value, a: Pair, b: Pair) -> Pair:
     return Pair(m.select(condition, a.leading, b.leading), m.select(condition, a.rest, b.rest))
 
 
-def _constant(m: Lanes, value: DoubleDouble) -> Pair:
-    return Pair(m.const(value[0]), m.const(value[1]))
+def _times(m: Lanes, a: Pair, x: ir.Value) -> Pair:
+    product, low = m.two_prod(a.leading, x)
+    return Pair(product, m.fma(a.rest, x, low))
 
 
-def _log(m: Lanes, x: ir.Value, tables: Tables) -> Pair:
-    """log(x) for finite x > 0, to 2**-57 of itself; of other x some number."""
+def _plus_smaller(m: Lanes, a: DoubleDouble, b: Pair) -> Pair:
+    """a + b where |b| <= |a|."""
+    leading, lost = m.quick_two_sum(a[0], b.leading)
+    return Pair(leading, m.add(lost, m.add(b.rest, a[1])))
+
+
+def _polynomial(m: Lanes, x: ir.Value, constant: DoubleDouble, coefficients: Coefficients) -> Pair:
+    """constant + x * polynomial(x), where the constant dominates."""
+    leading, lost = m.quick_two_sum(constant[0], m.mul(x, m.estrin(x, coefficients)))
+    return Pair(leading, m.add(lost, constant[1]) if constant[1] else lost)
+
+
+def _curve(m: Lanes, x: ir.Value, constant: DoubleDouble, coefficients: Coefficients) -> Pair:
+    """constant + x * polynomial(x) as `_polynomial`, with the linear term in full precision too."""
+    slope = _polynomial(m, x, (coefficients[0], 0.0), coefficients[1:])
+    return _plus_smaller(m, constant, _times(m, slope, x))
+
+
+def _log(m: Lanes, x: ir.Value, coefficients: Coefficients) -> Pair:
+    """log(x) for finite x > 0, to 2**-57 of itself; of other x some number.
+
+    `coefficients` are those of (log(1 + f) - f + f**2/2) / f**3.
+    """
     parts = split(m, x)
     octave_high, octave_low = LN2[64]
     square, square_low = m.two_prod(parts.f, parts.f)
     high, lost = m.quick_two_sum(parts.f, m.mul(square, -0.5))
-    cubic = m.mul(m.mul(parts.f, square), m.estrin(parts.f, tables.log_tail))
+    cubic = m.mul(m.mul(parts.f, square), m.estrin(parts.f, coefficients))
     low = m.add(m.fma(square_low, -0.5, lost), m.fma(parts.e, octave_low, cubic))
     leading, lost = m.quick_two_sum(m.mul(parts.e, octave_high), high)
     return Pair(leading, m.add(lost, low))
-
-
-def _near_zero(
-    m: Lanes, distance: ir.Value, slope: DoubleDouble, coefficients: tuple[float, ...]
-) -> Pair:
-    """distance * (slope + distance * polynomial(distance)), to well below its ulp."""
-    linear, linear_low = m.two_prod(distance, slope[0])
-    beyond = m.mul(m.mul(distance, distance), m.estrin(distance, coefficients))
-    return Pair(linear, m.add(beyond, m.fma(distance, slope[1], linear_low)))
 
 
 # ---- lgamma ------------------------------------------------------------------------------------
@@ -84,32 +100,35 @@ def _near_zero(
 def _lgamma_of_positive(m: Lanes, x: ir.Value, tables: Tables) -> Pair:
     """lgamma for x > 0. At inf and beyond the range `leading` is infinite and `rest` NaN."""
     below_half = m.lt(x, 0.5)
-    log = _log(m, m.select(below_half, m.fma(x, x, x), x), tables)
+    product = m.fma(x, x, x)
+    product_low = m.fma(x, x, m.sub(x, product))
+    reciprocal = m.div(1.0, m.select(below_half, product, x))
+    log = _log(m, m.select(below_half, product, x), tables.log_tail)
+    # 1 / x may overflow, but then there is nothing to correct.
+    correction = m.mul(product_low, m.at_most(reciprocal, 2.0**1000))
+    log = log._replace(rest=m.add(log.rest, m.select(below_half, correction, 0.0)))
     near = _lgamma_near(m, x, below_half, log, tables)
-    return _select(m, m.ge(x, _LGAMMA_FAR_FROM), _stirling(m, x, log, tables), near)
+    far = _stirling(m, x, reciprocal, log, tables)
+    return _select(m, m.ge(x, _LGAMMA_FAR_FROM), far, near)
 
 
-def _lgamma_near(
-    m: Lanes, x: ir.Value, below_half: ir.Value, log: Pair, tables: Tables
-) -> Pair:
+def _lgamma_near(m: Lanes, x: ir.Value, below_half: ir.Value, log: Pair, tables: Tables) -> Pair:
     """lgamma below 5/2: from lgamma(x + 2) - log(x (x + 1)), lgamma(x + 1) - log(x) or itself."""
     below_three_halves = m.lt(x, 1.5)
     to_two = m.select(below_half, 0.0, m.select(below_three_halves, -1.0, -2.0))
-    result = _near_zero(m, m.add(x, to_two), ONE_LESS_EULER, tables.lgamma_near)
+    distance = m.add(x, to_two)
+    result = _times(m, _curve(m, distance, ONE_LESS_EULER, tables.lgamma_near), distance)
     factor = m.select(below_three_halves, -1.0, 0.0)
     return _sum(m, Pair(m.mul(factor, log.leading), m.mul(factor, log.rest)), result)
 
 
-def _stirling(m: Lanes, x: ir.Value, log: Pair, tables: Tables) -> Pair:
+def _stirling(m: Lanes, x: ir.Value, reciprocal: ir.Value, log: Pair, tables: Tables) -> Pair:
     """(x - 1/2) (log(x) - 1) + log(2 pi)/2 - 1/2 + p(1/x**2) / x."""
-    reciprocal = m.div(1.0, x)
     series = m.mul(reciprocal, m.estrin(m.mul(reciprocal, reciprocal), tables.lgamma_far))
-    factor = m.sub(x, 0.5)
     log_less_one, lost = m.quick_two_sum(log.leading, -1.0)
-    product, product_low = m.two_prod(factor, log_less_one)
-    product_low = m.fma(factor, m.add(lost, log.rest), product_low)
-    constant = _constant(m, STIRLING_CONSTANT)._replace(rest=series)
-    return _sum(m, Pair(product, product_low), constant)
+    product = _times(m, Pair(log_less_one, m.add(lost, log.rest)), m.sub(x, 0.5))
+    constant, constant_low = STIRLING_CONSTANT
+    return _sum(m, product, Pair(m.const(constant), m.add(series, constant_low)))
 
 
 def _lgamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
@@ -118,9 +137,12 @@ def _lgamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
     magnitude = d.abs(m.to_double(x))
     mirrored = _lgamma_of_positive(d, magnitude, tables)
     distance = d.abs(d.sub(magnitude, d.rint(magnitude)))
-    sine = d.mul(distance, d.estrin(d.mul(distance, distance), tables.sine))
-    log = _log(d, d.mul(magnitude, sine), tables)
-    result = _sum(d, _constant(d, LOG_PI), _negative(d, _sum(d, log, mirrored)))
+    sine = _times(d, _polynomial(d, d.mul(distance, distance), PI, tables.sine), distance)
+    product = _times(d, sine, magnitude)
+    log = _log(d, product.leading, tables.log_tail)
+    log = log._replace(rest=d.add(log.rest, d.div(product.rest, product.leading)))
+    log_pi = Pair(d.const(LOG_PI[0]), d.const(LOG_PI[1]))
+    result = _sum(d, log_pi, _negative(d, _sum(d, log, mirrored)))
     # Where the product would underflow, lgamma(x) and lgamma(-x) are the same.
     result = _select(d, d.lt(magnitude, 2.0**-100), mirrored, result)
     total = d.add(result.leading, result.rest)
@@ -166,14 +188,14 @@ def _digamma_of_positive(
 def _digamma_near(m: Lanes, x: ir.Value, tables: Tables) -> Pair:
     """digamma(x) for 1 <= x < 2, and digamma(x + 1) for 0 < x < 1."""
     distance = m.sub(x, m.select(m.lt(x, 1.0), ROOT[0] - 1.0, ROOT[0]))
-    result = _near_zero(m, distance, SLOPE, tables.digamma_near)
+    result = _times(m, _curve(m, distance, SLOPE, tables.digamma_near), distance)
     slope = m.fma(distance, 2.0 * tables.digamma_near[0], SLOPE[0])
     return result._replace(rest=m.fma(slope, -ROOT[1], result.rest))
 
 
 def _digamma_series(m: Lanes, x: ir.Value, reciprocal: Pair, tables: Tables) -> Pair:
     """digamma(x) + 1 / (2 x) for x >= 2: log(x) - p(1/x**2) / x**2."""
-    log = _log(m, x, tables)
+    log = _log(m, x, tables.log_tail)
     w = m.mul(reciprocal.leading, reciprocal.leading)
     series = m.mul(w, m.estrin(w, tables.digamma_far))
     return log._replace(rest=m.sub(log.rest, series))
@@ -186,8 +208,9 @@ def _digamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
     mirrored = _digamma_of_positive(d, magnitude, _reciprocal(d, magnitude), 1.0, tables)
     distance = d.sub(magnitude, d.rint(magnitude))
     pole = _reciprocal(d, distance)
-    smooth = d.mul(distance, d.estrin(d.mul(distance, distance), tables.cotangent))
-    result = _sum(d, _sum(d, pole, mirrored), Pair(smooth, d.const(0.0)))
+    squared = d.mul(distance, distance)
+    smooth = _times(d, _curve(d, squared, COTANGENT_SLOPE, tables.cotangent), distance)
+    result = _sum(d, _sum(d, pole, mirrored), smooth)
     total = d.add(result.leading, result.rest)
     total = d.select(d.eq(d.abs(pole.leading), math.inf), pole.leading, total)
     return m.from_double(d.select(d.eq(distance, 0.0), math.nan, total))

@@ -90,7 +90,7 @@ def _asin_of_half(m: Lanes, magnitude: ir.Value) -> Half:
 
 
 def asin(m: Lanes, x: ir.Value) -> ir.Value:
-    """The arcsine: asin(|x|) = pi/2 - 2 asin(t) where folded; NaN outside [-1, 1]; keeps -0."""
+    """Arcsine; NaN outside [-1, 1]; keeps -0. Where folded, pi/2 less twice that of t."""
     half = _asin_of_half(m, m.abs(x))
     first, second, _ = HALF_PI[m.bits]
     high, low = m.quick_two_sum(first, m.mul(half.t, -2.0))
@@ -99,7 +99,10 @@ def asin(m: Lanes, x: ir.Value) -> ir.Value:
 
 
 def acos(m: Lanes, x: ir.Value) -> ir.Value:
-    """The arccosine: pi/2 -+ asin(t), or where folded 2 asin(t), or pi - 2 asin(t) for x < 0."""
+    """The arccosine; NaN outside [-1, 1].
+
+    It is pi/2 -+ asin(t), or where folded 2 asin(t), or pi - 2 asin(t) for x < 0.
+    """
     half = _asin_of_half(m, m.abs(x))
     first, second, _ = HALF_PI[m.bits]
     negative = m.lt(x, 0.0)

@@ -11,7 +11,16 @@ from collections.abc import Callable
 
 from llvmlite import ir
 
-from graphc.codegen.vecmath import exponential, hyperbolic, logarithm, power
+from graphc.codegen.vecmath import (
+    error_function,
+    exponential,
+    gamma,
+    hyperbolic,
+    inverse_trigonometry,
+    logarithm,
+    power,
+    trigonometry,
+)
 from graphc.codegen.vecmath.arith import Lanes
 
 Formula = Callable[..., ir.Value]
@@ -22,6 +31,10 @@ FUNCTIONS: dict[str, Formula] = {
     **logarithm.FUNCTIONS,
     **power.FUNCTIONS,
     **hyperbolic.FUNCTIONS,
+    **trigonometry.FUNCTIONS,
+    **inverse_trigonometry.FUNCTIONS,
+    **error_function.FUNCTIONS,
+    **gamma.FUNCTIONS,
 }
 
 

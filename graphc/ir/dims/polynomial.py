@@ -7,10 +7,14 @@ equality of polynomials structural. A dim that is known is a plain `int`, never 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from graphc.errors import DimError
+from graphc.ir.dims.terms import added, divided, multiplied
+from graphc.ir.dims.text import polynomial_text
 
 Monomial = tuple["Atom", ...]  # atoms in the order of their text, repeated for a power
 
@@ -43,7 +47,7 @@ class Dim:
 
     def __str__(self) -> str:
         if self._text is None:
-            self._text = _polynomial_text(self._terms)
+            self._text = polynomial_text(self._terms)
         return self._text
 
     __repr__ = __str__
@@ -63,10 +67,7 @@ class Dim:
     def __add__(self, other: Size) -> Size:
         if not isinstance(other, int | Dim):
             return NotImplemented
-        terms = dict(self._terms)
-        for monomial, coefficient in _terms_of(other).items():
-            terms[monomial] = terms.get(monomial, 0) + coefficient
-        return _normal(terms)
+        return _normal(added(self._terms, _terms_of(other)))
 
     __radd__ = __add__
 
@@ -84,12 +85,7 @@ class Dim:
     def __mul__(self, other: Size) -> Size:
         if not isinstance(other, int | Dim):
             return NotImplemented
-        terms: dict[Monomial, int] = {}
-        for left, a in self._terms.items():
-            for right, b in _terms_of(other).items():
-                product = _sorted_monomial(left + right)
-                terms[product] = terms.get(product, 0) + a * b
-        return _normal(terms)
+        return _normal(multiplied(self._terms, _terms_of(other)))
 
     __rmul__ = __mul__
 
@@ -127,8 +123,25 @@ class Dim:
 Size = int | Dim
 
 
+class Atom(ABC):
+    """What polynomials are made of: a non-constant integer that is no sum or product."""
+
+    __slots__ = ()
+
+    #: Whether it needs no parentheses as a factor.
+    bare: ClassVar[bool] = True
+
+    @abstractmethod
+    def bounds(self) -> tuple[Size | None, Size | None]:
+        """The least and the greatest value, None where it is not known."""
+
+    def as_minimum(self) -> str | None:
+        """Minus the atom as text, if that is a minimum of two."""
+        return None
+
+
 @dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(Atom):
     """A named non-negative integer; a loop axis also has an inclusive upper bound."""
 
     name: str
@@ -142,11 +155,12 @@ class Symbol:
 
 
 @dataclass(frozen=True, slots=True)
-class Quotient:
+class Quotient(Atom):
     """floor(numerator / denominator), the denominator positive."""
 
     numerator: Size
     denominator: Size
+    bare: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"{_operand_text(self.numerator)}//{_operand_text(self.denominator)}"
@@ -156,11 +170,12 @@ class Quotient:
 
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class Remainder(Atom):
     """numerator - denominator * floor(numerator / denominator), the denominator positive."""
 
     numerator: Size
     denominator: Size
+    bare: ClassVar[bool] = False
 
     def __str__(self) -> str:
         return f"{_operand_text(self.numerator)}%{_operand_text(self.denominator)}"
@@ -170,7 +185,7 @@ class Remainder:
 
 
 @dataclass(frozen=True, slots=True)
-class Maximum:
+class Maximum(Atom):
     """The larger of two dims."""
 
     left: Size
@@ -179,13 +194,18 @@ class Maximum:
     def __str__(self) -> str:
         return f"max({self.left}, {self.right})"
 
+    def as_minimum(self) -> str | None:
+        if str(self.left).startswith("-") and str(self.right).startswith("-"):
+            return f"min({-self.left}, {-self.right})"
+        return None
+
     def bounds(self) -> tuple[Size | None, Size | None]:
         positive = is_nonnegative(self.left) or is_nonnegative(self.right)
         return (0 if positive else None), None
 
 
 @dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(Atom):
     """An index computed by the program itself (an element of an integer tensor), in range."""
 
     value: object
@@ -196,9 +216,6 @@ class Opaque:
 
     def bounds(self) -> tuple[Size | None, Size | None]:
         return 0, self.upper
-
-
-Atom = Symbol | Quotient | Remainder | Maximum | Opaque
 
 
 def symbol(name: str, upper: Size | None = None) -> Dim:
@@ -247,27 +264,7 @@ def divide(numerator: Size, denominator: Size) -> tuple[Size, Size]:
     divisor = _terms_of(denominator)
     if not divisor:
         raise DimError(f"cannot divide the dim {numerator} by zero")
-    lead = max(divisor, key=_degree_order)
-    quotient: dict[Monomial, int] = {}
-    rest: dict[Monomial, int] = {}
-    todo = dict(_terms_of(numerator))
-    while todo:
-        monomial = max(todo, key=_degree_order)
-        ratio = _monomial_quotient(monomial, lead)
-        factor = todo[monomial] // divisor[lead]
-        excess = todo[monomial] - factor * divisor[lead]
-        if ratio is None or (excess and monomial):
-            rest[monomial] = todo.pop(monomial)
-            continue
-        if excess:  # the constant, divided by a number
-            rest[monomial] = excess
-            todo[monomial] -= excess
-        quotient[ratio] = quotient.get(ratio, 0) + factor
-        for other, coefficient in divisor.items():
-            product = _sorted_monomial(ratio + other)
-            todo[product] = todo.get(product, 0) - factor * coefficient
-            if todo[product] == 0:
-                del todo[product]
+    quotient, rest = divided(_terms_of(numerator), divisor)
     return _normal(quotient), _normal(rest)
 
 
@@ -372,97 +369,6 @@ def depends_on(dim: Size, atom: Atom) -> bool:
     return isinstance(dim, Dim) and any(contains(other, atom) for other in dim.atoms())
 
 
-def symbols(dim: Size) -> frozenset[str]:
-    """Names of the symbols on which the dim depends (not looking into opaque indices)."""
-    if isinstance(dim, int):
-        return frozenset()
-    found: set[str] = set()
-    for atom in dim.atoms():
-        match atom:
-            case Symbol(name, _):
-                found.add(name)
-            case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
-                found |= symbols(a) | symbols(b)
-            case Opaque():
-                pass
-    return frozenset(found)
-
-
-def substitute(dim: Size, values: Mapping[str, Size]) -> Size:
-    """The dim with symbols replaced by ints or other dims."""
-    if isinstance(dim, int) or not values:
-        return dim
-    total: Size = 0
-    for monomial, coefficient in dim.terms.items():
-        product: Size = coefficient
-        for atom in monomial:
-            product = product * _substitute_atom(atom, values)
-        total = total + product
-    return total
-
-
-def _substitute_atom(atom: Atom, values: Mapping[str, Size]) -> Size:
-    match atom:
-        case Symbol(name, _):
-            return values[name] if name in values else of_atom(atom)
-        case Quotient(a, b):
-            return floordiv(substitute(a, values), substitute(b, values))
-        case Remainder(a, b):
-            return remainder(substitute(a, values), substitute(b, values))
-        case Maximum(a, b):
-            return maximum(substitute(a, values), substitute(b, values))
-        case Opaque(value, upper):
-            return of_atom(Opaque(value.substitute(values), upper))  # type: ignore[attr-defined]
-
-
-def evaluate(dim: Size, values: Mapping[str, int]) -> int:
-    """The dim's value with every symbol known; DimError names the ones that are missing."""
-    result = substitute(dim, values)
-    if isinstance(result, Dim):
-        missing = ", ".join(sorted(symbols(result)))
-        raise DimError(f"the size {dim} needs a value for {missing}")
-    return result
-
-
-def size_text(size: Size) -> str:
-    """A size as it stands in the text form."""
-    return str(size)
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """An equality of dims on which the program relies, checked whenever it is fed."""
-
-    left: Size
-    right: Size
-
-    def __str__(self) -> str:
-        return f"{self.left} == {self.right}"
-
-
-def unify(left: Size, right: Size) -> tuple[Size, Guard | None] | None:
-    """What two dims that must be equal have in common, and the guard that makes sure of it.
-
-    None when they can never be equal. A known dim wins over a symbolic one.
-    """
-    if left == right:
-        return left, None
-    gap = left - right
-    if isinstance(gap, int) or is_nonnegative(gap - 1) or is_nonnegative(-gap - 1):
-        return None
-    if isinstance(right, int):
-        return right, Guard(left, right)
-    return left, Guard(left, right)
-
-
-def product(sizes: Iterable[Size]) -> Size:
-    """The product of sizes; 1 for none."""
-    total: Size = 1
-    for size in sizes:
-        total = total * size
-    return total
-
-
 def _terms_of(dim: Size) -> Mapping[Monomial, int]:
     if isinstance(dim, Dim):
         return dim.terms
@@ -476,23 +382,6 @@ def _normal(terms: Mapping[Monomial, int]) -> Size:
     if len(kept) == 1 and () in kept:
         return kept[()]
     return Dim(kept)
-
-
-def _sorted_monomial(atoms: Monomial) -> Monomial:
-    return tuple(sorted(atoms, key=str)) if len(atoms) > 1 else atoms
-
-
-def _degree_order(monomial: Monomial) -> tuple[int, list[str]]:
-    return len(monomial), [str(atom) for atom in monomial]
-
-
-def _monomial_quotient(monomial: Monomial, divisor: Monomial) -> Monomial | None:
-    left = list(monomial)
-    for atom in divisor:
-        if atom not in left:
-            return None
-        left.remove(atom)
-    return tuple(left)
 
 
 def _decide(gap: Size, left: Size, relation: str, right: Size) -> bool:
@@ -509,31 +398,3 @@ def _operand_text(dim: Size) -> str:
         (monomial, coefficient), *_ = dim.terms.items()
         simple = coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol)
     return str(dim) if simple else f"({dim})"
-
-
-def _polynomial_text(terms: Mapping[Monomial, int]) -> str:
-    def order(monomial: Monomial) -> tuple[int, list[str]]:
-        return -len(monomial), [str(atom) for atom in monomial]
-
-    text = ""
-    for monomial in sorted(terms, key=order):
-        coefficient = terms[monomial]
-        sign = "-" if coefficient < 0 else "+"
-        if text:
-            text += f" {sign} {_monomial_text(monomial, abs(coefficient))}"
-        elif coefficient < 0:  # a leading minus binds closer than // and %
-            text = f"-{_monomial_text(monomial, -coefficient, enclose=True)}"
-        else:
-            text = _monomial_text(monomial, coefficient)
-    return text
-
-
-def _monomial_text(monomial: Monomial, coefficient: int, enclose: bool = False) -> str:
-    factors = [] if coefficient == 1 and monomial else [str(coefficient)]
-    several = enclose or len(monomial) > 1 or bool(factors)
-    for atom in dict.fromkeys(monomial):
-        power = monomial.count(atom)
-        bare = isinstance(atom, Symbol | Maximum | Opaque)
-        text = str(atom) if bare or not several else f"({atom})"
-        factors.append(text if power == 1 else f"{text}**{power}")
-    return "*".join(factors)

@@ -1,0 +1,82 @@
+"""What becomes of dims when symbols are known: substitution and evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from graphc.errors import DimError
+from graphc.ir.dims.polynomial import (
+    Atom,
+    Dim,
+    Maximum,
+    Opaque,
+    Quotient,
+    Remainder,
+    Size,
+    Symbol,
+    floordiv,
+    maximum,
+    of_atom,
+    remainder,
+)
+
+
+def symbols(dim: Size) -> frozenset[str]:
+    """Names of the symbols on which the dim depends (not looking into opaque indices)."""
+    if isinstance(dim, int):
+        return frozenset()
+    found: set[str] = set()
+    for atom in dim.atoms():
+        match atom:
+            case Symbol(name, _):
+                found.add(name)
+            case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
+                found |= symbols(a) | symbols(b)
+            case Opaque():
+                pass
+    return frozenset(found)
+
+
+def substitute(dim: Size, values: Mapping[str, Size]) -> Size:
+    """The dim with symbols replaced by ints or other dims."""
+    if isinstance(dim, int) or not values:
+        return dim
+    total: Size = 0
+    for monomial, coefficient in dim.terms.items():
+        product: Size = coefficient
+        for atom in monomial:
+            product = product * _substitute_atom(atom, values)
+        total = total + product
+    return total
+
+
+def _substitute_atom(atom: Atom, values: Mapping[str, Size]) -> Size:
+    match atom:
+        case Symbol(name, _):
+            return values[name] if name in values else of_atom(atom)
+        case Quotient(a, b):
+            return floordiv(substitute(a, values), substitute(b, values))
+        case Remainder(a, b):
+            return remainder(substitute(a, values), substitute(b, values))
+        case Maximum(a, b):
+            return maximum(substitute(a, values), substitute(b, values))
+        case Opaque(value, upper):
+            return of_atom(Opaque(value.substitute(values), upper))  # type: ignore[attr-defined]
+    raise AssertionError(f"an unknown kind of atom: {atom!r}")
+
+
+def evaluate(dim: Size, values: Mapping[str, int]) -> int:
+    """The dim's value with every symbol known; DimError names the ones that are missing."""
+    result = substitute(dim, values)
+    if isinstance(result, Dim):
+        missing = ", ".join(sorted(symbols(result)))
+        raise DimError(f"the size {dim} needs a value for {missing}")
+    return result
+
+
+def product(sizes: Iterable[Size]) -> Size:
+    """The product of sizes; 1 for none."""
+    total: Size = 1
+    for size in sizes:
+        total = total * size
+    return total
