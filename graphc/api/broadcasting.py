@@ -38,6 +38,15 @@ def fitted(node: Node, shape: Shape) -> Node:
     return node if node.shape == shape else ops.broadcast_to(node, shape=shape)
 
 
+def repeated_to(op: str, node: Node, shape: Shape) -> Node:
+    """The node repeated to a shape; ShapeError if it does not broadcast to that."""
+    common_shape(op, [node.shape, shape])
+    extra = len(shape) - len(node.shape)
+    if extra < 0 or any(a != 1 == b for a, b in zip(node.shape, shape[extra:], strict=True)):
+        fail_shape(op, f"shape {shape_text(node.shape)} does not fit {shape_text(shape)}")
+    return fitted(node, shape)
+
+
 def same_operands(op: str, *operands: TensorLike) -> list[Node]:
     """Nodes of one dtype and one shape for the operands of an elementwise function."""
     return broadcast_nodes(op, to_nodes(op, *operands))
@@ -48,8 +57,8 @@ def broadcast_to(x: TensorLike, /, shape: ShapeLike) -> Tensor:
 
     ShapeError if a dim of x is neither 1 nor the wanted size.
     """
-    graph, node = graph_of("broadcast_to", x), to_node("broadcast_to", x)
-    return graph.tensor(fitted(node, as_shape("broadcast_to", shape)))
+    op = "broadcast_to"
+    return graph_of(op, x).tensor(repeated_to(op, to_node(op, x), as_shape(op, shape)))
 
 
 def broadcast_arrays(*arrays: TensorLike) -> list[Tensor]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from graphc.api import scope
 from graphc.api.blame import fail_attribute
-from graphc.api.broadcasting import fitted
+from graphc.api.broadcasting import fitted, repeated_to
 from graphc.api.operands import Array, TensorLike, graph_of, to_array, to_node, with_dtype
 from graphc.api.shapes import (
     DimLike,
@@ -60,7 +60,7 @@ def ones(shape: ShapeLike, *, dtype: object = float32) -> Tensor:
 def full(shape: ShapeLike, fill_value: TensorLike, *, dtype: object = None) -> Tensor:
     """A shape filled with one number; of the number's dtype unless told otherwise."""
     graph, node = graph_of("full", fill_value), _converted("full", fill_value, dtype)
-    return graph.tensor(fitted(node, as_shape("full", shape)))
+    return graph.tensor(repeated_to("full", node, as_shape("full", shape)))
 
 
 def zeros_like(x: TensorLike, /, *, dtype: object = None) -> Tensor:
@@ -77,7 +77,7 @@ def full_like(x: TensorLike, /, fill_value: TensorLike, *, dtype: object = None)
     """A tensor's shape filled with one number, of the tensor's dtype unless told otherwise."""
     graph, node = graph_of("full_like", x, fill_value), to_node("full_like", x)
     value = _converted("full_like", fill_value, node.dtype if dtype is None else dtype)
-    return graph.tensor(fitted(value, node.shape))
+    return graph.tensor(repeated_to("full_like", value, node.shape))
 
 
 def eye(

@@ -8,14 +8,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from graphc.api.blame import fail_dtype
 from graphc.api.broadcasting import broadcast_nodes, same_operands
 from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
-from graphc.ir.opdef import REGISTRY
+from graphc.ir.node import Node
+from graphc.ir.opdef import REGISTRY, OpDef
 
 if TYPE_CHECKING:
     from graphc.api.tensor import Tensor
 
 Function = TypeVar("Function", bound=Callable[..., object])
+
+
+_KIND_WORDS = {"f": "floating point", "i": "signed integers", "u": "uint8", "b": "bool"}
 
 
 def _described(function: Function, name: str, doc: str) -> Function:
@@ -24,12 +29,26 @@ def _described(function: Function, name: str, doc: str) -> Function:
     return function
 
 
+def _applied(name: str, definition: OpDef, *nodes: Node) -> Node:
+    """The op applied to nodes of one dtype; DTypeError, in the function's name, for a wrong one."""
+    dtype = nodes[0].dtype
+    if dtype not in definition.dtypes:
+        kinds = {allowed.kind for allowed in definition.dtypes}
+        wanted = " or ".join(word for kind, word in _KIND_WORDS.items() if kind in kinds)
+        given = ", ".join(str(node.type) for node in nodes)
+        fail_dtype(
+            name, f"needs {wanted}, not {dtype.name}; convert with gc.astype (given {given})"
+        )
+    return definition(*nodes)
+
+
 def _unary(name: str, op: str = "") -> Callable[[TensorLike], Tensor]:
     """The function that applies an op of one input."""
     definition = REGISTRY[op or name]
 
     def apply(x: TensorLike, /) -> Tensor:
-        return graph_of(name, x).tensor(definition(to_node(name, x)))
+        graph, node = graph_of(name, x), to_node(name, x)
+        return graph.tensor(_applied(name, definition, node))
 
     return _described(apply, name, definition.doc)
 
@@ -39,7 +58,8 @@ def _binary(name: str, op: str = "") -> Callable[[TensorLike, TensorLike], Tenso
     definition = REGISTRY[op or name]
 
     def apply(x1: TensorLike, x2: TensorLike, /) -> Tensor:
-        return graph_of(name, x1, x2).tensor(definition(*same_operands(name, x1, x2)))
+        graph, nodes = graph_of(name, x1, x2), same_operands(name, x1, x2)
+        return graph.tensor(_applied(name, definition, *nodes))
 
     return _described(apply, name, definition.doc)
 
@@ -50,7 +70,7 @@ def _rounding(name: str) -> Callable[[TensorLike], Tensor]:
 
     def apply(x: TensorLike, /) -> Tensor:
         graph, node = graph_of(name, x), to_node(name, x)
-        return graph.tensor(node if node.dtype.is_integer else definition(node))
+        return graph.tensor(node if node.dtype.is_integer else _applied(name, definition, node))
 
     return _described(apply, name, f"{definition.doc} Integers stay as they are.")
 
@@ -114,6 +134,7 @@ maximum = _binary("maximum")
 minimum = _binary("minimum")
 multiply = _binary("multiply", "mul")
 not_equal = _binary("not_equal", "ne")
+power = _binary("pow")
 remainder = _binary("remainder")
 subtract = _binary("subtract", "sub")
 

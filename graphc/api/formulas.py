@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.api import elementwise as el
 from graphc.api.blame import fail_dtype
 from graphc.api.operands import TensorLike, graph_of, to_node
-from graphc.api.shapes import filled
-from graphc.ir.dtypes import as_dtype, bool_
+from graphc.api.shapes import to_dtype
 from graphc.ir.node import Node
 from graphc.ops import ops
 
@@ -46,10 +45,7 @@ def pow(x1: TensorLike, x2: TensorLike, /) -> Tensor:
         graph, node = graph_of("pow", x1), to_node("pow", x1)
         if not node.dtype.is_bool:
             return graph.tensor(_power(node, x2))
-    return _general_pow(x1, x2)
-
-
-_general_pow = el._binary("pow")
+    return el.power(x1, x2)
 
 
 def _power(node: Node, exponent: int) -> Node:
@@ -107,12 +103,12 @@ def astype(x: TensorLike, dtype: object, /) -> Tensor:
     Floats are cut towards zero for integers; those out of range give the nearest end of it, and
     NaN gives 0. To bool, everything but 0 is true.
     """
-    graph, node, wanted = graph_of("astype", x), to_node("astype", x), as_dtype(dtype)
+    graph, node, wanted = graph_of("astype", x), to_node("astype", x), to_dtype("astype", dtype)
     return graph.tensor(node if node.dtype is wanted else ops.astype(node, dtype=wanted))
 
 
 def _classified(name: str, x: TensorLike, of_integers: bool) -> Tensor:
     graph, node = graph_of(name, x), to_node(name, x)
     if node.dtype.is_integer:
-        return graph.tensor(filled(node.shape, of_integers, bool_))
+        return graph.tensor(ops.eq(node, node) if of_integers else ops.ne(node, node))
     return graph.tensor(getattr(ops, name)(node))

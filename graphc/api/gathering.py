@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from graphc.api.blame import fail_dtype, fail_shape
-from graphc.api.broadcasting import common_shape, fitted
+from graphc.api.broadcasting import common_shape, fitted, repeated_to
 from graphc.api.operands import Array, TensorLike, graph_of, to_array, to_node, to_nodes
 from graphc.api.shapes import DimLike, as_axis, as_dim, to_dtype
 from graphc.api.value import Value
@@ -84,8 +84,8 @@ def scatter_add(
     along, index = as_axis(op, axis, len(node.shape)), index_node(op, indices)
     check_known(index, node, along, op)
     shape = node.shape[:along] + index.shape + node.shape[along + 1 :]
-    result = ops.scatter_add(node, index, fitted(added, shape), axes=(along,), position=along)
-    return graph.tensor(result)
+    added = repeated_to(op, added, shape)
+    return graph.tensor(ops.scatter_add(node, index, added, axes=(along,), position=along))
 
 
 def index_node(op: str, indices: object) -> Node:

@@ -163,13 +163,14 @@ class Graph:
         self,
         outputs: Sequence[Tensor],
         updates: Sequence[Assignment] = (),
-        name: str = "main",
+        name: str | None = None,
     ) -> ir_graph.Graph:
         """The program that computes the outputs and updates, and nothing else.
 
         Its placeholders and variables are those it reads, and those that tell the size of a dim in
         it, in the order of their declaration. FetchError for what belongs to another graph,
-        AssignmentError for two assignments to one variable.
+        AssignmentError for two assignments to one variable. It is named after the graph unless
+        told otherwise.
         """
         members: list[Tensor | Assignment] = [*outputs, *updates]
         for member in members:
@@ -179,7 +180,7 @@ class Graph:
         pairs = [(a.variable.node, a.value.node) for a in distinct(updates)]
         declared = [tensor.node for tensor in (*self.placeholders, *self.variables)]
         inputs = inputs_for([*roots, *(node for pair in pairs for node in pair)], declared)
-        return ir_graph.extract(name, roots, pairs, inputs=inputs)
+        return ir_graph.extract(name or self.name, roots, pairs, inputs=inputs)
 
     def to_networkx(self) -> networkx.DiGraph[Any]:
         """Everything in the graph as a directed graph of networkx, from inputs to users."""
@@ -188,7 +189,7 @@ class Graph:
         tensors, assignments = self.leaves()
         values = [assignment.value for assignment in assignments]
         inputs = [*self.placeholders, *self.variables]
-        return networks.to_networkx(self.extract([*inputs, *tensors, *values], name=self.name))
+        return networks.to_networkx(self.extract([*inputs, *tensors, *values]))
 
     def _described(self, name: str) -> str:
         tensor = self._named[name]

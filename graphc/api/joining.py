@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import sub
 from typing import TYPE_CHECKING
 
 from graphc.api.blame import fail_attribute, fail_shape
@@ -91,7 +93,7 @@ def _cut(node: Node, axis: int, sizes: list[Size]) -> list[Node]:
 def _part_sizes(whole: Size, sizes: list[Size]) -> list[Size]:
     """Sizes that add up to the whole, with -1 replaced by what is left."""
     if sizes.count(-1) == 1:
-        rest = whole - sum(size for size in sizes if size != -1)
+        rest = reduce(sub, (size for size in sizes if size != -1), whole)
         sizes = [rest if size == -1 else size for size in sizes]
     total: Size = 0
     for size in sizes:

@@ -36,7 +36,7 @@ def reshape(x: TensorLike, /, shape: ShapeLike) -> Tensor:
     fed, it is checked then.
     """
     graph, node = graph_of("reshape", x), to_node("reshape", x)
-    return graph.tensor(reshaped(node, _completed(node, as_shape("reshape", shape))))
+    return graph.tensor(reshaped(node, _completed(node, as_shape("reshape", shape, least=-1))))
 
 
 def flatten(x: TensorLike, /) -> Tensor:

@@ -39,6 +39,5 @@ def argsort(
         return graph.tensor(ops.argsort(node, axis=along))
     # Of the elements in reverse, so that equal ones come back in their order.
     order = ops.argsort(ops.flip(node, axes=(along,)), axis=along)
-    last = ops.sub(size_node(node.shape[along]), size_node(1))
-    found = ops.sub(fitted(last, node.shape), order)
-    return graph.tensor(ops.flip(found, axes=(along,)))
+    last = fitted(size_node(node.shape[along] - 1), node.shape)
+    return graph.tensor(ops.flip(ops.sub(last, order), axes=(along,)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from graphc.api.blame import blamed, fail_attribute, fail_shape
 from graphc.ir.dim_text import parse_dim
-from graphc.ir.dims import Dim, Size, is_nonnegative, maximum
+from graphc.ir.dims import Dim, Size
 from graphc.ir.dtypes import DType, as_dtype, int64
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
@@ -34,9 +34,13 @@ def as_dim(op: str, value: object) -> Size:
     fail_shape(op, f"{value!r} is no dim; use an integer, a name, or a dim of another tensor")
 
 
-def as_shape(op: str, shape: object) -> Shape:
-    """A shape from one dim or a sequence of dims."""
-    return tuple(as_dim(op, size) for size in as_list(shape))
+def as_shape(op: str, shape: object, least: int = 0) -> Shape:
+    """A shape from one dim or a sequence of dims; ShapeError for a size that is too small."""
+    found = tuple(as_dim(op, size) for size in as_list(shape))
+    for size in found:
+        if isinstance(size, int) and size < least:
+            fail_shape(op, f"{size} is no size, in the shape {list(found)}")
+    return found
 
 
 def as_int(op: str, value: object, what: str) -> int:
@@ -84,13 +88,7 @@ def size_node(size: Size, dtype: DType = int64) -> Node:
     """A size as a number of the program; a `Dim` becomes known when it is fed."""
     if isinstance(size, int):
         return ops.constant(value=np.asarray(size, dtype.numpy))
-    if not is_nonnegative(size):  # the difference of two that are certain
-        above, below = maximum(size, 0), maximum(-size, 0)
-        return ops.sub(size_node(above, dtype), size_node(below, dtype))
-    # The last of size + 1 positions: an index expression once it is fused, no memory.
-    counted = ops.iota(shape=(size + 1,), axis=0, dtype=int64)
-    last = ops.slice(counted, start=(size,), step=(1,), shape=(1,))
-    number = ops.reshape(last, shape=())
+    number = ops.size(dim=(size,))
     return number if dtype is int64 else ops.astype(number, dtype=dtype)
 
 

@@ -10,7 +10,7 @@ from llvmlite import ir
 from graphc.codegen import sorting
 from graphc.codegen.elements import Elements
 from graphc.codegen.reductions import COMBINERS, Combiner, State, across_lanes
-from graphc.codegen.values import I64, is_vector, lane_count, splat
+from graphc.codegen.values import I64, constant_like, is_vector, lane_count, splat
 from graphc.ir import dims
 from graphc.ir.dims import Symbol
 from graphc.ir.dtypes import DType, bool_
@@ -102,19 +102,11 @@ class Stages:
         state = keep(stage, combiner, dtype)
         result = state[1] if combiner.tracks_position else state[0]
         if stage.combiner == "sum" and dtype.is_float:
-            result = self._positive_zero_if_empty(stage, result)
+            result = self.builder.fadd(result, constant_like(result, 0.0))  # never -0.0
         if stage.dtype is bool_:
             zero = ir.Constant(result.type, None if is_vector(result) else 0)
             result = self.builder.icmp_unsigned("!=", result, zero)
         self.scopes.bind(stage.result, result)
-
-    def _positive_zero_if_empty(self, stage: form.Reduce, result: ir.Value) -> ir.Value:
-        count = dims.product(axis.extent for axis in stage.axes)
-        if isinstance(count, int) and count > 0:
-            return result
-        zero = splat(self.builder, ir.Constant(_element(result), 0.0), lane_count(result))
-        empty = self.builder.icmp_signed("==", self.elements.size(count), ir.Constant(I64, 0))
-        return self.builder.select(empty, zero, result)
 
     def _fresh_state(self, combiner: Combiner, dtype: DType, lanes: int, count: int = 1) -> State:
         """Memory for `count` states of so many lanes, filled with the identity."""
@@ -275,10 +267,6 @@ def _lanes_stay_apart(stage: form.Scatter) -> bool:
         and split[0] == 1
         and not any(value.depends_on(atom) for value in opaque_values(stage.offset))
     )
-
-
-def _element(value: ir.Value) -> ir.Type:
-    return value.type.element if is_vector(value) else value.type
 
 
 def _widened(value: ir.Value) -> ir.Type:

@@ -49,8 +49,9 @@ def delinearize(offset: Size, shape: Shape) -> Index:
     """The index of a row-major offset that lies inside the shape."""
     index: list[Size] = []
     for size in reversed(shape[1:]):
-        index.append(dims.remainder(offset, size) if size != 1 else 0)
-        offset = dims.floordiv(offset, size) if size != 1 else offset
+        plain = size in (0, 1)  # among no elements any index will do
+        index.append(0 if plain else dims.remainder(offset, size))
+        offset = offset if plain else dims.floordiv(offset, size)
     if shape:
         index.append(offset if shape[0] != 1 else 0)
     return tuple(reversed(index))

@@ -46,6 +46,8 @@ class Namespace:
     """
 
     def __getattr__(self, name: str) -> OpDef:
+        if name not in REGISTRY:
+            raise AttributeError(f"there is no op {name}")
         return REGISTRY[name]
 
 

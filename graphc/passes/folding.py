@@ -60,6 +60,8 @@ class Folding:
 def _is_small(node: Node) -> bool:
     if not isinstance(node.type, TensorType):
         return False
+    if any(isinstance(size, Dim) for size in node.type.shape):
+        return False
     size = node.type.size
     return isinstance(size, int) and size <= MOST_ELEMENTS
 

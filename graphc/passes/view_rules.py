@@ -11,6 +11,9 @@ from graphc.ops import ops
 from graphc.passes.numbers import are_all, one_element_source, repeated
 from graphc.passes.rewriting import NodeRule
 
+#: In longer concatenations slices are not looked up: all of them together would take square time.
+MOST_PARTS = 32
+
 
 def passed_on(node: Node) -> Node | None:
     """A name or a barrier to derivatives is its input, once gradients are built."""
@@ -92,7 +95,7 @@ def slice_of_slice(node: Node) -> Node | None:
 def slice_of_concat(node: Node) -> Node | None:
     """A slice that lies in one part of a concatenation reads that part."""
     (x,) = node.inputs
-    if x.op is not ops.concat:
+    if x.op is not ops.concat or len(x.inputs) > MOST_PARTS:
         return None
     axis: int = x.attrs["axis"]
     offset: Size = 0

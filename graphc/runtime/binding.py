@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from graphc.codegen.executable import Input
-from graphc.errors import FeedError, GuardError
+from graphc.errors import DimError, FeedError, GuardError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Guard, Size
 
 Shape = tuple[int, ...]
+#: For each symbol the input and the axis that fix its size.
+Origins = dict[str, tuple[Input, int]]
 
 
 def bind(
@@ -21,7 +23,7 @@ def bind(
     agree and do not.
     """
     sizes: dict[str, int] = {}
-    origin: dict[str, str] = {}
+    origin: Origins = {}
     for declared, shape in zip(inputs, shapes, strict=True):
         _check_rank(declared, shape)
         for axis, (dim, size) in enumerate(zip(declared.shape, shape, strict=True)):
@@ -49,32 +51,34 @@ def _bind_one(
     declared: Input,
     axis: int,
     sizes: dict[str, int],
-    origin: dict[str, str],
+    origin: Origins,
 ) -> None:
-    here = f"{declared.name} (axis {axis})"
     if sizes.setdefault(name, size) != size:
         raise GuardError(
-            f"the dim {name} is {sizes[name]} in {origin[name]} but {size} in {here}; "
-            "dims of one name must be fed with one size",
+            f"the dim {name} is {sizes[name]} in {_place(origin[name])} but {size} in "
+            f"{_place((declared, axis))}; dims of one name must be fed with one size",
             location=declared.location,
         )
-    origin.setdefault(name, here)
+    origin.setdefault(name, (declared, axis))
 
 
 def _solve_expressions(
     inputs: Sequence[Input],
     shapes: Sequence[Shape],
     sizes: dict[str, int],
-    origin: dict[str, str],
+    origin: Origins,
 ) -> None:
     """Find symbols that stand in no dim alone, such as n in 2*n + 1."""
-    for declared, shape in zip(inputs, shapes, strict=True):
-        for axis, (dim, size) in enumerate(zip(declared.shape, shape, strict=True)):
-            unknown = dims.symbols(dim) - sizes.keys()
-            if len(unknown) == 1:
-                (name,) = unknown
-                _solve(name, dim, size, declared, axis, sizes)
-                origin[name] = f"{declared.name} (axis {axis})"
+    known = -1
+    while known < len(sizes):  # what is found may leave a single unknown in a dim seen before
+        known = len(sizes)
+        for declared, shape in zip(inputs, shapes, strict=True):
+            for axis, (dim, size) in enumerate(zip(declared.shape, shape, strict=True)):
+                unknown = dims.symbols(dim) - sizes.keys()
+                if len(unknown) == 1:
+                    (name,) = unknown
+                    _solve(name, dim, size, declared, axis, sizes)
+                    origin.setdefault(name, (declared, axis))
     missing = {name for i in inputs for dim in i.shape for name in dims.symbols(dim)} - sizes.keys()
     if missing:
         raise FeedError(
@@ -89,6 +93,8 @@ def _solve(
     split = dims.affine(dims.substitute(dim, sizes), dims.Symbol(name))
     if split is None or not isinstance(split[0], int) or not isinstance(split[1], int):
         return
+    if split[0] == 0:  # as in n*m with m = 0: any n will do
+        return
     value, left_over = divmod(size - split[1], split[0])
     if left_over or value < 0:
         raise FeedError(
@@ -98,13 +104,12 @@ def _solve(
     sizes[name] = value
 
 
-def _check_sizes(
-    declared: Input, shape: Shape, sizes: Mapping[str, int], origin: Mapping[str, str]
-) -> None:
+def _check_sizes(declared: Input, shape: Shape, sizes: Mapping[str, int], origin: Origins) -> None:
     for axis, (dim, size) in enumerate(zip(declared.shape, shape, strict=True)):
         wanted = dims.evaluate(dim, sizes)
         if wanted != size:
-            known = "".join(f", with {name} from {origin[name]}" for name in dims.symbols(dim))
+            names = sorted(dims.symbols(dim))
+            known = "".join(f", with {name} from {_place(origin[name])}" for name in names)
             raise FeedError(
                 f"axis {axis} of {declared.name} is declared as {dim}"
                 f"{f' = {wanted}{known}' if known else ''}, but is fed with size {size}",
@@ -112,23 +117,29 @@ def _check_sizes(
             )
 
 
-def _check_guards(
-    guards: Sequence[Guard], sizes: Mapping[str, int], origin: Mapping[str, str]
-) -> None:
+def _check_guards(guards: Sequence[Guard], sizes: Mapping[str, int], origin: Origins) -> None:
     for guard in guards:
-        left, right = dims.evaluate(guard.left, sizes), dims.evaluate(guard.right, sizes)
+        try:
+            left, right = dims.evaluate(guard.left, sizes), dims.evaluate(guard.right, sizes)
+        except DimError as reason:  # a division by a size of 0
+            raise GuardError(f"the program relies on {guard}, but {reason.message}") from None
         if left != right:
-            sides = " and ".join(
-                f"{dim} is {value}{_from(dim, origin)}"
-                for dim, value in ((guard.left, left), (guard.right, right))
-                if isinstance(dim, Dim)
+            sides = ((guard.left, left), (guard.right, right))
+            symbolic = [(dim, size) for dim, size in sides if isinstance(dim, Dim)]
+            found = " and ".join(f"{dim} is {size}{_from(dim, origin)}" for dim, size in symbolic)
+            first = min(dims.symbols(symbolic[0][0]))
+            raise GuardError(
+                f"the program relies on {guard}, but {found}", location=origin[first][0].location
             )
-            raise GuardError(f"the program relies on {guard}, but {sides}")
 
 
-def _from(dim: Size, origin: Mapping[str, str]) -> str:
-    places = [origin[name] for name in sorted(dims.symbols(dim))]
-    return f" by {', '.join(places)}" if places else ""
+def _from(dim: Size, origin: Origins) -> str:
+    return f" by {', '.join(_place(origin[name]) for name in sorted(dims.symbols(dim)))}"
+
+
+def _place(place: tuple[Input, int]) -> str:
+    declared, axis = place
+    return f"{declared.name} (axis {axis})"
 
 
 def _text(shape: tuple[Size, ...]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.api.graph import Graph
@@ -12,69 +12,82 @@ from graphc.api.updates import Assignment, Group
 from graphc.errors import FetchError
 
 
-@dataclass
+@dataclass(frozen=True)
 class Fetches:
-    """The tensors and assignments in a nesting of lists, tuples and dicts, each once."""
+    """The tensors and assignments in a nesting of lists, tuples and dicts, each once.
 
-    tensors: list[Tensor] = field(default_factory=list)
-    assignments: list[Assignment] = field(default_factory=list)
-    shape: Any = None
+    In `form` a tensor is its number, and an operation None.
+    """
+
+    tensors: list[Tensor]
+    assignments: list[Assignment]
+    form: Any
 
     def results(self, values: Sequence[Any]) -> Any:
         """Values of the tensors, in the form in which they were asked for."""
-        taken: set[int] = set()
-
-        def build(part: Any) -> Any:
-            if isinstance(part, dict):
-                return {key: build(inner) for key, inner in part.items()}
-            if isinstance(part, list):
-                return [build(inner) for inner in part]
-            if isinstance(part, tuple):
-                return tuple(build(inner) for inner in part)
-            if part is None:
-                return None
-            value = values[part] if part not in taken else values[part].copy()
-            taken.add(part)
-            return value
-
-        return build(self.shape)
+        return _filled(self.form, values, set())
 
 
 def flatten(graph: Graph, fetches: Any) -> Fetches:
-    """Find tensors and operations in a nesting; FetchError for anything else.
-
-    In the result's `shape` a tensor is its number, and an operation None.
-    """
-    found = Fetches()
+    """Find tensors and operations in a nesting; FetchError for anything else."""
     numbers: dict[Tensor, int] = {}
+    assignments: dict[Assignment, None] = {}
+    form = _numbered(graph, fetches, numbers, assignments)
+    return Fetches(list(numbers), list(assignments), form)
 
-    def number(tensor: Tensor) -> int:
-        if tensor not in numbers:
-            numbers[tensor] = len(found.tensors)
-            found.tensors.append(tensor)
-        return numbers[tensor]
 
-    def visit(part: Any) -> Any:
-        if isinstance(part, str):
-            part = graph.find(part)
-        if isinstance(part, Tensor):
-            return number(part)
-        if isinstance(part, Group):
-            found.assignments.extend(part.assignments)
-            return None
-        if isinstance(part, Assignment):
-            found.assignments.append(part)
-            return None
-        if isinstance(part, Mapping):
-            return {key: visit(inner) for key, inner in part.items()}
-        if isinstance(part, tuple):
-            return tuple(visit(inner) for inner in part)
-        if isinstance(part, list):
-            return [visit(inner) for inner in part]
-        raise FetchError(
-            f"cannot fetch {part!r}; fetch tensors, assignments, groups, names, "
-            "or lists, tuples and dicts of them"
-        )
+# Functions of the module, not closures: one that calls itself is garbage with a cycle, which
+# would keep results in memory until Python next looks for such.
 
-    found.shape = visit(fetches)
-    return found
+
+def _numbered(
+    graph: Graph, part: Any, numbers: dict[Tensor, int], assignments: dict[Assignment, None]
+) -> Any:
+    """The form of a nesting; numbers its tensors and collects its assignments on the way."""
+    if isinstance(part, str):
+        part = graph.find(part)
+    if isinstance(part, Tensor | Assignment | Group):
+        _check_graph(graph, part)
+    if isinstance(part, Tensor):
+        return numbers.setdefault(part, len(numbers))
+    if isinstance(part, Assignment | Group):
+        assignments.update(dict.fromkeys(part.assignments if isinstance(part, Group) else [part]))
+        return None
+    if isinstance(part, Mapping):
+        return {key: _numbered(graph, inner, numbers, assignments) for key, inner in part.items()}
+    if isinstance(part, list | tuple):
+        return _same_type(part, [_numbered(graph, inner, numbers, assignments) for inner in part])
+    raise FetchError(
+        f"cannot fetch {part!r}; fetch tensors, assignments, groups, names, "
+        "or lists, tuples and dicts of them"
+    )
+
+
+def _filled(part: Any, values: Sequence[Any], taken: set[int]) -> Any:
+    """The form with values for numbers; whoever asks twice for one gets a copy."""
+    if part is None:
+        return None
+    if isinstance(part, dict):
+        return {key: _filled(inner, values, taken) for key, inner in part.items()}
+    if isinstance(part, list | tuple):
+        return _same_type(part, [_filled(inner, values, taken) for inner in part])
+    value = values[part].copy() if part in taken else values[part]
+    taken.add(part)
+    return value
+
+
+def _check_graph(graph: Graph, part: Tensor | Assignment | Group) -> None:
+    if part.graph is graph:
+        return
+    named = next(iter(part.assignments), None) if isinstance(part, Group) else part
+    raise FetchError(
+        f"{part!r} belongs to another graph than the session's",
+        location=named.location if named else None,
+    )
+
+
+def _same_type(like: list[Any] | tuple[Any, ...], parts: list[Any]) -> list[Any] | tuple[Any, ...]:
+    """The parts as a list or a tuple; a named tuple takes them one by one."""
+    if isinstance(like, list):
+        return parts
+    return type(like)(*parts) if hasattr(like, "_fields") else tuple(parts)

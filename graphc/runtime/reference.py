@@ -29,8 +29,8 @@ def evaluate(
         for node in graph.nodes:
             values[node] = inputs[node] if node in inputs else _compute(node, values, sizes)
     return (
-        [np.array(values[node]) for node in graph.outputs],
-        [np.array(values[value]) for _, value in graph.updates],
+        [np.array(values[node], order="C") for node in graph.outputs],
+        [np.array(values[value], order="C") for _, value in graph.updates],
     )
 
 

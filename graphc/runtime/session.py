@@ -49,8 +49,8 @@ class Session:
     ) -> None:
         if not isinstance(graph, Graph):
             raise GraphError(f"a session needs a gc.Graph, not {type(graph).__name__}")
-        if threads is not None and threads < 1:
-            raise AttributeValueError(f"a session needs at least one thread, not {threads}")
+        if threads is not None and (not isinstance(threads, int) or threads < 1):
+            raise AttributeValueError(f"a session needs at least one thread, not {threads!r}")
         self.graph = graph
         self.threads = threads
         self._reference = reference
@@ -64,8 +64,8 @@ class Session:
         Tensors give fresh arrays, operations None. FetchError, FeedError and GuardError are
         raised before anything runs, OutOfRangeError by it; either way nothing has changed.
         """
-        step = self._step(fetches)
-        feeds = self._named_feeds(feed_dict or {})
+        found, step = self._prepare(fetches)
+        feeds = self._named_feeds({} if feed_dict is None else feed_dict)
         missing = [node for node in step.placeholders if node not in feeds]
         if missing:
             raise FeedError(
@@ -73,21 +73,23 @@ class Session:
                 f"pass feed_dict={{{missing[0].name}: ...}}",
                 location=missing[0].location,
             )
-        return step.call([feeds[node] for node in step.placeholders])
+        return found.results(step.call([feeds[node] for node in step.placeholders]))
 
-    def make_callable(self, fetches: Any, feeds: Sequence[Any] = ()) -> Step:
+    def make_callable(self, fetches: Any, feeds: Sequence[Any] = ()) -> BoundStep:
         """A function of the feeds, in their order, that computes the fetches: the fast path."""
-        step = self._step(fetches)
+        if isinstance(feeds, str | Tensor):
+            raise FeedError(f"feeds is a list of what is fed, as in feeds=[{_named(feeds)}]")
+        found, step = self._prepare(fetches)
         order = [self._placeholder(feed) for feed in feeds]
         if len(set(order)) != len(order):
-            raise FeedError("a placeholder is named twice in feeds")
+            raise FeedError("a placeholder stands twice in feeds")
         for node in step.placeholders:
             if node not in order:
                 raise FeedError(
                     f"the placeholder {node.name} is needed; add it to feeds=[...]",
                     location=node.location,
                 )
-        return step.with_order(order)
+        return BoundStep(step, found, order)
 
     def get_value(self, variable: Any) -> Array:
         """A copy of a variable's current value."""
@@ -97,14 +99,13 @@ class Session:
     def set_value(self, variable: Any, value: Any) -> None:
         """Give a variable a value of its own dtype and shape."""
         self._check_open()
-        node = self._variable(variable)
-        with self._variables.updating:
-            self._variables.set(node, value)
+        self._variables.set(self._variable(variable), value)
 
     def close(self) -> None:
         """Forget compiled programs and values. Using the session afterwards is a SessionError."""
         self._closed = True
         self._steps.clear()
+        self._variables = Variables({})
 
     def __enter__(self) -> Self:
         self._check_open()
@@ -122,21 +123,27 @@ class Session:
         if self._closed:
             raise SessionError("the session is closed")
 
-    def _step(self, fetches: Any) -> Step:
+    def _prepare(self, fetches: Any) -> tuple[Fetches, Step]:
+        """What is fetched, and the program for it, compiled now if it has not been before."""
         self._check_open()
         found = flatten(self.graph, fetches)
-        key = (tuple(found.tensors), tuple(found.assignments), repr(found.shape))
+        key = (tuple(found.tensors), tuple(found.assignments))
         if key not in self._steps:
             self._variables.add(self.graph.initial_values)
             self._steps[key] = Step(self, found)
-        return self._steps[key]
+        return found, self._steps[key]
 
     def _named_feeds(self, feed_dict: Mapping[Any, Any]) -> dict[Node, Any]:
+        if not isinstance(feed_dict, Mapping):
+            raise FeedError(f"feed_dict is a dict of what is fed, not {type(feed_dict).__name__}")
         feeds: dict[Node, Any] = {}
         for key, value in feed_dict.items():
             node = self._placeholder(key)
             if node in feeds:
-                raise FeedError(f"the placeholder {node.name} is fed twice")
+                raise FeedError(
+                    f"the placeholder {node.name} is fed twice, as a tensor and by its name",
+                    location=node.location,
+                )
             feeds[node] = value
         return feeds
 
@@ -171,14 +178,10 @@ class Session:
 
 
 class Step:
-    """A compiled set of fetches, callable with feeds in a fixed order.
-
-    Made by `Session.make_callable`.
-    """
+    """A program for a set of fetches, and the session whose variables it reads and assigns."""
 
     def __init__(self, session: Session, fetches: Fetches) -> None:
         self._session = session
-        self._fetches = fetches
         graph = session.graph.extract(fetches.tensors, fetches.assignments)
         self._program: Program = (
             ReferenceProgram(graph) if session._reference else NativeProgram(graph)
@@ -186,40 +189,53 @@ class Step:
         self.placeholders = graph.placeholders
         self._reads = graph.variables
         self._writes = [variable for variable, _ in graph.updates]
-        self._order: list[int] | None = None
 
     @property
     def executable(self) -> Executable | None:
         """The compiled program, None with `reference=True`."""
         return self._program.executable
 
-    def with_order(self, order: Sequence[Node]) -> Step:
-        """The same step, called with feeds in another order (more than needed are allowed)."""
-        step = Step.__new__(Step)
-        step.__dict__.update(self.__dict__)
-        step._order = [list(order).index(node) for node in self.placeholders]
-        step._arity = len(order)
-        return step
-
-    _arity: int | None = None
-
-    def __call__(self, *feeds: Any) -> Any:
-        """Run with the feeds in the order given to `make_callable`."""
-        if self._arity is not None and len(feeds) != self._arity:
-            raise FeedError(f"takes {self._arity} feeds, not {len(feeds)}")
-        order = self._order if self._order is not None else range(len(feeds))
-        return self.call([feeds[k] for k in order])
-
-    def call(self, feeds: Sequence[Any]) -> Any:
-        """Run with feeds in the order of `placeholders`."""
-        self._session._check_open()
+    def call(self, feeds: Sequence[Any]) -> list[Array]:
+        """The values of the fetched tensors, given feeds in the order of `placeholders`."""
+        variables = self._session._variables
+        self._session._check_open()  # after reading the variables, which closing takes away
         arrays = [
             as_input(declared, value)
             for declared, value in zip(self._program.placeholders, feeds, strict=True)
         ]
-        variables = self._session._variables
         with variables.updating if self._writes else nullcontext():
             outputs, updates = self._program.run(arrays, variables.read(self._reads))
             if self._writes:
                 variables.replace(self._writes, updates)
-        return self._fetches.results(outputs)
+        return outputs
+
+
+class BoundStep:
+    """A function of feeds in a fixed order. Made by `Session.make_callable`.
+
+    Feeds that the fetches do not need are allowed, and not looked at.
+    """
+
+    def __init__(self, step: Step, fetches: Fetches, order: Sequence[Node]) -> None:
+        self._step = step
+        self._fetches = fetches
+        self._names = [str(node.name) for node in order]
+        place = {node: k for k, node in enumerate(order)}
+        self._order = [place[node] for node in step.placeholders]
+
+    @property
+    def executable(self) -> Executable | None:
+        """The compiled program, None with `reference=True`."""
+        return self._step.executable
+
+    def __call__(self, *feeds: Any) -> Any:
+        """Run with the feeds in the order given to `make_callable`."""
+        if len(feeds) != len(self._names):
+            raise FeedError(
+                f"takes {len(self._names)} feeds ({', '.join(self._names)}), not {len(feeds)}"
+            )
+        return self._fetches.results(self._step.call([feeds[k] for k in self._order]))
+
+
+def _named(feed: str | Tensor) -> str:
+    return repr(feed) if isinstance(feed, str) else str(feed.name or "x")

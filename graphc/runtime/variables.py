@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Mapping, Sequence
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.node import Node
+from graphc.runtime.feeds import as_array
 
 Array = np.ndarray[Any, Any]
 
@@ -17,44 +20,68 @@ Array = np.ndarray[Any, Any]
 class Variables:
     """A value for each variable. An array in here is never written to again, only replaced.
 
-    So a run keeps the values it started with, whatever other threads assign meanwhile.
+    So a run keeps the values it started with, whatever other threads assign meanwhile. Who
+    replaces values holds `updating` from reading the old ones on.
     """
 
     def __init__(self, initial: Mapping[Node, Array]) -> None:
-        self._values = {node: np.array(value) for node, value in initial.items()}
+        self._values: dict[Node, Array] = {}
         self.updating = threading.RLock()
+        self.add(initial)
+        _existing.add(self)
 
     def add(self, initial: Mapping[Node, Array]) -> None:
         """Take in variables that were declared after the session was opened."""
-        for node, value in initial.items():
-            if node not in self._values:
-                self._values[node] = np.array(value)
+        if initial.keys() <= self._values.keys():
+            return
+        with self.updating:
+            new = {n: np.array(value) for n, value in initial.items() if n not in self._values}
+            self._values = {**self._values, **new}
 
-    def read(self, nodes: Sequence[Node]) -> list[Array]:
-        """The current values; do not write to them."""
-        return [self._values[node] for node in nodes]
+    def read(self, nodes: Iterable[Node]) -> list[Array]:
+        """The values at one moment; do not write to them."""
+        values = self._values  # another thread may put new ones in its place
+        return [values[node] for node in nodes]
 
     def get(self, node: Node) -> Array:
         """A copy of the current value."""
         return self._values[node].copy()
 
     def set(self, node: Node, value: Any) -> None:
-        """Replace a value by a copy of an array of the variable's dtype and shape."""
-        array = np.asarray(value, None if isinstance(value, np.ndarray) else node.dtype.numpy)
-        if array.dtype.newbyteorder("=") != node.dtype.numpy:
+        """Replace a value by a copy of one of the variable's dtype and shape."""
+        try:
+            array = as_array(value, node.dtype)
+        except DTypeError as reason:
             raise DTypeError(
-                f"the variable {node.name} is {node.dtype.name}, not {array.dtype.name}; "
-                f"convert with .astype(np.{node.dtype.numpy})",
+                f"the variable {node.name} is {node.dtype.name} and cannot be set to "
+                f"{reason.message}",
                 location=node.location,
-            )
+            ) from None
         if array.shape != node.shape:
             raise ShapeError(
                 f"the variable {node.name} has the shape {list(node.shape)}, "
                 f"not {list(array.shape)}",
                 location=node.location,
             )
-        self.replace([node], [np.array(array, node.dtype.numpy, order="C")])
+        with self.updating:
+            self.replace([node], [array.copy()])
 
     def replace(self, nodes: Sequence[Node], values: Sequence[Array]) -> None:
         """Put new arrays, which nobody else holds, in the place of old ones, all at once."""
         self._values = {**self._values, **dict(zip(nodes, values, strict=True))}
+
+
+_existing: weakref.WeakSet[Variables] = weakref.WeakSet()
+
+
+def _unlock_all() -> None:
+    """Free the locks in a forked child, where the threads that held them do not exist.
+
+    Their runs have not taken effect there: a run replaces values in one step, at its end.
+    """
+    for variables in _existing:
+        variables.updating = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_all)

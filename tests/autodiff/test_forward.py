@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,26 +10,11 @@ import pytest
 from graphc.autodiff.forward import tangents
 from graphc.autodiff.reverse import cotangents
 from graphc.errors import GradientError
-from graphc.ir.dtypes import DType, float64, int64
-from graphc.ir.graph import extract, topological
+from graphc.ir.dtypes import float64, int64
+from graphc.ir.graph import topological
 from graphc.ir.location import Location, created_at
-from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.runtime.reference import evaluate
-
-
-def placeholder(shape: tuple[Any, ...] = (), dtype: DType = float64) -> Node:
-    return ops.placeholder(shape=shape, dtype=dtype)
-
-
-def constant(value: float) -> Node:
-    return ops.constant(value=np.array(value))
-
-
-def value(node: Node | None, feeds: dict[Node, float]) -> float:
-    assert node is not None
-    arrays = {key: np.array(fed) for key, fed in feeds.items()}
-    return float(evaluate(extract("value", [node], inputs=list(arrays)), arrays)[0][0])
+from tests.autodiff.scalar_graphs import constant, placeholder, value
 
 
 def test_tangents_of_several_inputs_add_up() -> None:
@@ -113,12 +97,12 @@ def test_forward_over_reverse_is_a_hessian_vector_product() -> None:
     assert value(found, {x: 0.5, way: 2.0}) == pytest.approx(-2 * np.sin(0.5))
 
 
-def test_ten_thousand_nodes_take_seconds() -> None:
+def test_ten_thousand_nodes_take_less_than_two_seconds() -> None:
     x = placeholder()
     y = x
     for _ in range(5000):
         y = ops.add(ops.mul(y, constant(0.5)), x)
-    start = time.perf_counter()
+    start = time.process_time()
     (found,) = tangents([y], [x], [constant(1.0)])
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 2
     assert value(found, {x: 0.3}) == pytest.approx(2.0)

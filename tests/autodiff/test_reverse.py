@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
 from graphc.autodiff.reverse import cotangents, dependents
 from graphc.errors import GradientError
-from graphc.ir.dtypes import DType, float64, int64
-from graphc.ir.graph import extract, topological
+from graphc.ir.dtypes import float64, int64
+from graphc.ir.graph import topological
 from graphc.ir.location import Location, created_at
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.runtime.reference import evaluate
-
-
-def placeholder(shape: tuple[Any, ...] = (), dtype: DType = float64) -> Node:
-    return ops.placeholder(shape=shape, dtype=dtype)
-
-
-def constant(value: float) -> Node:
-    return ops.constant(value=np.array(value))
-
-
-def value(node: Node | None, feeds: dict[Node, float]) -> float:
-    assert node is not None
-    arrays = {key: np.array(fed) for key, fed in feeds.items()}
-    return float(evaluate(extract("value", [node], inputs=list(arrays)), arrays)[0][0])
+from tests.autodiff.scalar_graphs import constant, placeholder, value
 
 
 def gradients(y: Node, *xs: Node) -> list[Node | None]:
@@ -164,14 +149,14 @@ def chain(x: Node, length: int) -> Node:
     return x
 
 
-def test_ten_thousand_nodes_take_seconds() -> None:
+def test_ten_thousand_nodes_take_less_than_two_seconds() -> None:
     """Deep enough to break recursion, long enough to show a quadratic cost."""
     x = placeholder()
     y = chain(x, 10_000)
-    start = time.perf_counter()
+    start = time.process_time()
     (g,) = gradients(y, x)
     assert g is not None
-    assert time.perf_counter() - start < 4
+    assert time.process_time() - start < 2
 
 
 def test_a_long_chain_has_the_right_gradient() -> None:

@@ -11,7 +11,10 @@ from tests.ops.sampling import Case
 
 #: Units in the last place by which finite results of elementwise functions may differ.
 ULPS = 4.0
-MORE_ULPS: dict[str, float] = {}
+#: Functions whose reference is the weaker side, with absolute errors of up to 8 units of 1 near
+#: their roots (CPython's lgamma, and the recurrence of digamma). The machine code of both is held
+#: to mpmath in `tests/codegen/test_vecmath.py`. (units, the least size they are units of)
+ROUGH_REFERENCE = {"lgamma": (16.0, 1.0), "digamma": (16.0, 1.0)}
 
 #: Errors of sums and products, as a multiple of the dtype's epsilon and of the sum of the absolute
 #: values of what is combined.
@@ -28,6 +31,8 @@ def assert_close(case: Case, values: Sequence[Array], got: Array) -> None:
     assert got.shape == expected.shape
     if case.op.exact or got.dtype.kind != "f":
         assert_same_bits(got, expected)
+    elif case.op.name in ("max", "min"):  # which of 0.0 and -0.0 is found follows no rule
+        np.testing.assert_array_equal(got, expected)
     elif case.op.kind is Kind.ELEMENTWISE:
         assert_within_ulps(case, got, wide_reference(case, values))
     else:
@@ -67,8 +72,11 @@ def assert_within_ulps(case: Case, got: Array, expected: Array) -> None:
     _assert_same_special(got, expected)
     _assert_same_signs(got, expected, expected == 0)
     finite = np.isfinite(expected)
-    distance = np.abs(_ordinal(got[finite]) - _ordinal(expected[finite]))
-    assert np.max(distance, initial=0) <= MORE_ULPS.get(case.op.name, ULPS), (
+    allowed, least = ROUGH_REFERENCE.get(case.op.name, (ULPS, 0.0))
+    size = np.maximum(np.abs(expected[finite]), least)
+    unit = np.spacing(np.minimum(size, np.finfo(got.dtype).max / 2).astype(got.dtype))
+    distance = np.abs(got[finite].astype(np.longdouble) - expected[finite]) / unit
+    assert np.max(distance, initial=0) <= allowed, (
         f"{np.max(distance)} ulps: {got[finite][np.argmax(distance)]!r}"
         f" for {expected[finite][np.argmax(distance)]!r}"
     )
@@ -93,12 +101,3 @@ def _assert_same_signs(got: Array, expected: Array, where: Array) -> None:
     np.testing.assert_array_equal(
         np.signbit(got[where]), np.signbit(expected[where]), "a sign differs"
     )
-
-
-def _ordinal(x: Array) -> Array:
-    """Numbers of the floats in their order, as float64 (exact enough to tell distances)."""
-    bits = np.int32 if x.dtype == np.float32 else np.int64
-    raw = np.ascontiguousarray(x).view(bits)
-    magnitude = raw & np.iinfo(bits).max
-    ordinal = np.where(raw < 0, -magnitude, magnitude)
-    return ordinal.astype(np.longdouble) if bits is np.int64 else ordinal.astype(np.float64)

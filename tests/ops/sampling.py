@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from graphc.ir.dims import symbol
-from graphc.ir.dtypes import DType, float64
+from graphc.ir.dtypes import DType, bool_, float32, float64, int8, uint8
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, OpDef, Sample, all_ops
 from graphc.ir.types import Shape
@@ -51,6 +51,11 @@ def all_cases(dtypes: Sequence[DType] | None = None) -> Iterator[Case]:
             for dtype in chosen:
                 if dtypes is None or dtype in dtypes:
                     yield Case(op, number, sample, dtype)
+
+
+def few_dtypes(cases: Sequence[Case]) -> list[Case]:
+    """The cases of one dtype of every kind, and of float32 besides float64."""
+    return [case for case in cases if case.dtype in (bool_, int8, uint8, float32, float64)]
 
 
 def one_dtype_each(cases: Sequence[Case]) -> list[Case]:

@@ -19,13 +19,14 @@ from tests.ops.sampling import (
     all_cases,
     draw_extremes,
     draw_inputs,
+    few_dtypes,
     one_dtype_each,
     parametrized,
     place,
     with_symbols,
 )
 
-CASES = list(all_cases())
+CASES = few_dtypes(list(all_cases()))
 POINTWISE = [case for case in CASES if isinstance(case.op.lowering, Pointwise)]
 
 #: Scalar operations of which IEEE 754 or integer arithmetic fixes every bit.

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -183,23 +182,28 @@ def test_locations_are_those_of_what_is_replaced() -> None:
     assert after.outputs[0].location is None
 
 
-def large_graphs() -> Iterable[tuple[str, Graph]]:
-    inputs, nodes = random_nodes(7, 10_000)
-    yield "random", extract("random", nodes, inputs=inputs)
+def random_program() -> Graph:
+    inputs, nodes = random_nodes(7, 7_000)  # and the constants and products that they bring
+    return extract("random", nodes, inputs=inputs)
+
+
+def deep_chain() -> Graph:
     x = y = placeholder("x", float32, (8,))
     for k in range(2_500):
         y = ops.add(ops.mul(y, x), ops.neg(ops.neg(x if k % 2 else y)))
-    yield "deep", graph_of(y)
-    wide = [ops.neg(x) for _ in range(10_000)]
-    yield "equal", graph_of(*wide)
+    return graph_of(y)
 
 
-@pytest.mark.parametrize(("name", "graph"), list(large_graphs()), ids=lambda v: str(v)[:6])
-def test_ten_thousand_nodes_take_seconds(name: str, graph: Graph) -> None:
-    assert len(graph.nodes) > 9_000
-    start = time.perf_counter()
-    after, records = run_passes(graph)
-    seconds = time.perf_counter() - start
-    logging.info("%s: %.2f s, %s", name, seconds, records)
+def equal_nodes() -> Graph:
+    x = placeholder("x", float32, (8,))
+    return graph_of(*(ops.neg(x) for _ in range(10_000)))
+
+
+@pytest.mark.parametrize("build", [random_program, deep_chain, equal_nodes])
+def test_ten_thousand_nodes_take_seconds(build: Callable[[], Graph]) -> None:
+    graph = build()
+    assert len(graph.nodes) > 10_000
+    start = time.process_time()
+    after, _ = run_passes(graph)
     assert len(after.nodes) < len(graph.nodes)
-    assert seconds < 10  # about 1 s on two cores of 2024; slow shared machines take longer
+    assert time.process_time() - start < 6  # about 1 s; machines differ, and share their cores

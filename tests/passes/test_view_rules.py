@@ -10,7 +10,7 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import DType, bool_, float32, int8
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.passes.view_rules import VIEW_RULES
+from graphc.passes.view_rules import MOST_PARTS, VIEW_RULES
 from tests.passes.values import assert_applies, placeholder, rule_named
 
 N = symbol("n")
@@ -89,6 +89,8 @@ DOES_NOT_APPLY: list[Sample] = [
     ("slice_of_everything", (N,), lambda x: plain(x, (0,), (4,))),
     ("slice_of_concat", (N, 3), lambda x: plain(ops.concat(x, x, axis=1), (0, 2), (N, 2))),
     ("slice_of_concat", (N,), lambda x: plain(ops.concat(x, x, axis=0), (1,), (N,))),
+    ("slice_of_concat", (2,), lambda x: plain(
+        ops.concat(*[x] * (MOST_PARTS + 1), axis=0), (0,), (2,))),
     ("slice_of_pad", (N,), lambda x: plain(
         ops.pad(x, low=(2,), high=(1,), value=9.0), (1,), (N,))),
     ("slice_of_own_adjoint", (3,), lambda x: plain(

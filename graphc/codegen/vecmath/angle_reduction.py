@@ -16,10 +16,10 @@ from llvmlite import ir
 
 from graphc.codegen.vecmath.arith import Lanes
 
-# pi/2 as a sum, each term rounded to the type: the sum is off by 2**-77 (float), 2**-162 (double).
+# pi/2 as a sum, each term rounded to the type: the sum is off by 2**-76 (float), 2**-163 (double).
 HALF_PI = {
     32: (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
-    64: (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33),
+    64: (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
 }
 
 MODERATE_BOUND = {32: 2.0**16, 64: 2.0**30}
@@ -103,24 +103,41 @@ def _sum(m: Lanes, terms: Sequence[ir.Value]) -> tuple[ir.Value, ir.Value]:
 
 
 def _table_row(m: Lanes, row: ir.Value) -> list[ir.Value]:
-    """The terms of each lane's row. Scalar loads: not every target has a gather."""
-    builder = m.builder
+    """The terms of each lane's row."""
+    base = m.builder.ptrtoint(_table_global(m.builder.module), ir.IntType(64))
+    start = m.int_add(_in_every_lane(m, base), m.shl(row, 5))
+    return [_load(m, m.int_add(start, 8 * i)) for i in range(_ROW_TERMS)]
+
+
+def _in_every_lane(m: Lanes, value: ir.Value) -> ir.Value:
+    """A scalar integer as a value of the integer type of `m`."""
+    if not isinstance(m.int_type, ir.VectorType):
+        return value
+    undefined = ir.Constant(m.int_type, ir.Undefined)
+    first = m.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), m.width), [0] * m.width)
+    return m.builder.shuffle_vector(first, undefined, zeros)
+
+
+def _load(m: Lanes, addresses: ir.Value) -> ir.Value:
+    """The doubles at addresses, by a gather; where a target has none, LLVM loads one by one."""
+    builder, pointer = m.builder, ir.PointerType()
     if not isinstance(m.type, ir.VectorType):
-        return _load_row(builder, row)
-    columns = [ir.Constant(m.type, ir.Undefined) for _ in range(_ROW_TERMS)]
-    for lane in range(m.width):
-        position = ir.Constant(ir.IntType(32), lane)
-        terms = _load_row(builder, builder.extract_element(row, position))
-        for i, term in enumerate(terms):
-            columns[i] = builder.insert_element(columns[i], term, position)
-    return columns
-
-
-def _load_row(builder: ir.IRBuilder, row: ir.Value) -> list[ir.Value]:
-    table = _table_global(builder.module)
-    zero = ir.Constant(ir.IntType(64), 0)
-    terms = (ir.Constant(ir.IntType(64), i) for i in range(_ROW_TERMS))
-    return [builder.load(builder.gep(table, [zero, row, term])) for term in terms]
+        return builder.load(builder.inttoptr(addresses, m.type.as_pointer()))
+    pointers = builder.inttoptr(addresses, ir.VectorType(pointer, m.width))
+    every_lane = ir.Constant(ir.VectorType(ir.IntType(1), m.width), [1] * m.width)
+    operands = [
+        pointers,
+        ir.Constant(ir.IntType(32), 8),
+        every_lane,
+        ir.Constant(m.type, ir.Undefined),
+    ]
+    name = f"llvm.masked.gather.{m.suffix}.v{m.width}p0"
+    function = builder.module.globals.get(name)
+    if function is None:
+        signature = ir.FunctionType(m.type, [operand.type for operand in operands])
+        function = ir.Function(builder.module, signature, name=name)
+    return builder.call(function, operands)
 
 
 def _table_global(module: ir.Module) -> ir.GlobalVariable:

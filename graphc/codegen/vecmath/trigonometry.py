@@ -1,7 +1,7 @@
 """sin, cos and tan of angles in radians.
 
-The argument is reduced to r in [-pi/4, pi/4] with an error term, and both sin r and cos r come from
-minimax polynomials (Remez exchange) made for this file. Huge arguments take a slow path, out of
+The argument is reduced to r in [-pi/4, pi/4] with an error term, where minimax polynomials (Remez
+exchange, made for this file) give sin r, cos r and tan r. Huge arguments take a slow path, out of
 line: a vector pays for it only if one of its lanes needs it.
 """
 

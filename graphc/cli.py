@@ -1,0 +1,222 @@
+"""The command `graphc`: reads arguments, asks `inspection`, prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from graphc.errors import AttributeValueError, GraphcError, TargetError
+from graphc.inspection import loading, stages, text_file
+from graphc.inspection.rendering import show as print_view
+from graphc.inspection.results import outcome_view, save
+from graphc.inspection.running import run as run_program
+from graphc.inspection.summary import summary_view
+from graphc.inspection.view import View
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Errors(click.Group):
+    """Shows errors of graphc as their message alone; the exit code is 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GraphcError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def _target(value: str) -> str:
+    try:
+        loading.parse_target(value)
+    except TargetError as error:
+        raise click.BadParameter(error.message) from None
+    return value
+
+
+def _named(value: str) -> tuple[str, str]:
+    """NAME=VALUE as a pair."""
+    name, equals, rest = value.partition("=")
+    if not (name and equals and rest):
+        raise click.BadParameter(f"{value!r} is not NAME=VALUE")
+    return name, rest
+
+
+def _sized(value: str) -> tuple[str, int]:
+    """NAME=SIZE as a pair."""
+    name, size = _named(value)
+    if not size.isdecimal():
+        raise click.BadParameter(f"{size!r} is no size")
+    return name, int(size)
+
+
+def _once(
+    ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, Any], ...]
+) -> dict[str, Any]:
+    """Pairs as a dict; a name that is given twice is wrong usage."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise click.BadParameter(f"{name} is given twice")
+        found[name] = value
+    return found
+
+
+def _version() -> str:
+    try:
+        return version("graphc")
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "(not installed)"
+
+
+@click.group(cls=_Errors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(_version(), prog_name="graphc", message="%(prog)s %(version)s")
+def main() -> None:
+    """Look at a program of graphc at every stage, and run it.
+
+    TARGET is a function of a Python file, file.py:function, or a file in the text form (*.graph,
+    with its arrays in the .npz file of the same name). The function takes no arguments; it returns
+    a gc.Graph, or tensors, assignments and groups in any nesting of lists, tuples and dicts, whose
+    keys name the fetches.
+
+    The exit code is 0, 1 for an error of graphc or of the target, 2 for wrong usage.
+    """
+
+
+def _common(command: Command) -> Command:
+    """The argument and options that every command has."""
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print data for machines.")
+    fetch = click.option(
+        "--fetch",
+        "fetches",
+        multiple=True,
+        metavar="NAME",
+        help="Only what computes this; may be repeated. A key of what the function returns, a "
+        "tensor's name, or its number in the whole graph's text (12 for %12).",
+    )
+    return click.argument("target", type=_target, metavar="TARGET")(fetch(as_json(command)))
+
+
+def _dims(command: Command) -> Command:
+    return click.option(
+        "--dim",
+        "dims",
+        multiple=True,
+        type=_sized,
+        callback=_once,
+        metavar="NAME=SIZE",
+        help="A size for a symbolic dim; may be repeated.",
+    )(command)
+
+
+def _print(view: View, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(view.data, indent=2, allow_nan=False))
+    else:
+        print_view(view, Console())
+
+
+@main.command(
+    epilog="""
+    The stage `gradients` shows the nodes that gc.gradients has added, under the names that the
+    whole graph gives them. Of a program without any it shows those that it would add: for the
+    first output that is a single floating-point number, by all trainable variables or, if there
+    are none, by all floating-point placeholders.
+    """
+)
+@_common
+@click.option(
+    "--stage",
+    type=click.Choice(list(stages.TAKES)),
+    default="graph",
+    show_default=True,
+    help="How far on its way to look at the program.",
+)
+@click.option("--kernel", type=int, metavar="N", help="Only this kernel (kernels, llvm, asm).")
+@click.option("--pass", "after", metavar="NAME", help="The graph after this pass (optimized).")
+@click.option("--optimized", is_flag=True, help="After LLVM's passes (llvm).")
+@_dims
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write it there.")
+def show(
+    target: str,
+    stage: str,
+    fetches: tuple[str, ...],
+    dims: dict[str, int],
+    out: Path | None,
+    as_json: bool,
+    **narrowing: Any,
+) -> None:
+    """Show a program at one stage of its way to machine code."""
+    options = stages.Options(dims=dims, **narrowing)
+    try:
+        stages.check(stage, options)
+    except AttributeValueError as error:
+        raise click.UsageError(error.message) from None
+    subject = loading.load(target, fetches)
+    view = stages.view(subject.graph, stage, options)
+    if out is None:
+        _print(view, as_json)
+        return
+    for file in text_file.write(view, subject, out):
+        click.echo(f"wrote {file}", err=True)
+
+
+@main.command()
+@_common
+@_dims
+def info(target: str, fetches: tuple[str, ...], dims: dict[str, int], as_json: bool) -> None:
+    """Tell what a program takes, gives and costs: inputs, parameters, ops, kernels, memory."""
+    _print(summary_view(loading.load(target, fetches), dims), as_json)
+
+
+@main.command()
+@_common
+@click.option(
+    "--feed",
+    "feeds",
+    multiple=True,
+    type=_named,
+    callback=_once,
+    metavar="NAME=VALUE",
+    help="What to feed an input: FILE.npy, FILE.npz:KEY, or an expression of np and rng, such as "
+    "x='rng.normal(size=(32, 64))', which takes the input's dtype. A variable that is fed starts "
+    "with that. May be repeated.",
+)
+@click.option("--reference", is_flag=True, help="Interpret with NumPy instead of compiling.")
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help="Run N times, each with the variables that the one before left.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of rng.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="PLACE",
+    help="Keep results in this folder (.npy), or in this archive if it ends in .npz.",
+)
+def run(
+    target: str,
+    fetches: tuple[str, ...],
+    feeds: dict[str, str],
+    reference: bool,
+    repeat: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Run a program, and print results and times."""
+    subject = loading.load(target, fetches)
+    outcome = run_program(subject, feeds, reference=reference, repeat=repeat, seed=seed)
+    _print(outcome_view(outcome), as_json)
+    if out is not None:
+        for file in save(outcome, out):
+            click.echo(f"wrote {file}", err=True)

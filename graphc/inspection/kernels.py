@@ -1,0 +1,144 @@
+"""Kernels: their text, what they compute, and why each is a kernel of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc.errors import AttributeValueError
+from graphc.inspection.listing import node_data
+from graphc.inspection.view import Block, Code, Note, View
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.printer import statement, value_names
+from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+
+Buffer = Node | Workspace
+
+
+@dataclass(frozen=True)
+class NumberedLaunch:
+    """A launch and its place in the program."""
+
+    number: int
+    launch: Launch
+
+
+def kernels_view(graph: Graph, schedule: Schedule, kernel: int | None = None) -> View:
+    """Every kernel of a scheduled graph with its launches, or the one of that number."""
+    names, sharing = value_names(graph), launches_of(schedule)
+    distinct = schedule.distinct()
+    chosen = range(len(distinct)) if kernel is None else [checked_number(schedule, kernel)]
+    listing = _Listing(graph, names)
+    blocks: list[Block] = []
+    for k in chosen:
+        blocks += listing.blocks(k, distinct[k], sharing[k])
+    data = {
+        "stage": "kernels",
+        "name": graph.name,
+        "kernels": [listing.data(k, distinct[k], sharing[k]) for k in chosen],
+    }
+    return View(data, tuple(blocks or [Note("nothing to compute: no kernels")]))
+
+
+def launches_of(schedule: Schedule) -> list[list[NumberedLaunch]]:
+    """For each distinct kernel, in their order, its launches."""
+    sharing: dict[str, list[NumberedLaunch]] = {}
+    for number, launch in enumerate(schedule.launches):
+        sharing.setdefault(str(launch.kernel), []).append(NumberedLaunch(number, launch))
+    return list(sharing.values())
+
+
+def checked_number(schedule: Schedule, kernel: int) -> int:
+    """The number, if there is a kernel of that number; AttributeValueError."""
+    count = len(schedule.distinct())
+    if 0 <= kernel < count:
+        return kernel
+    have = f"there are {count}, from 0 to {count - 1}" if count else "there are none"
+    raise AttributeValueError(f"there is no kernel {kernel}; {have}")
+
+
+def written(launch: Launch) -> list[Node]:
+    """The nodes whose values the launch leaves in memory."""
+    given = set(launch.operands)
+    return [node for node in launch.nodes if node in given]
+
+
+def computed(launch: Launch) -> set[Node]:
+    """Every node whose value the launch computes, down to what it reads from memory."""
+    own = set(launch.nodes)
+    read = {buffer for buffer in launch.operands if buffer not in own}
+    found: set[Node] = set()
+    pending = list(launch.nodes)
+    while pending:
+        node = pending.pop()
+        if node not in found and node not in read:
+            found.add(node)
+            pending.extend(node.inputs)
+    return found
+
+
+def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, str]:
+    """A name for every node, its own, and for every workspace of a program, a number."""
+    found: dict[Buffer, str] = dict(names.items())
+    workspaces = 0
+    for launch in schedule.launches:
+        for buffer in launch.operands:
+            if buffer not in found:
+                found[buffer] = f"workspace {workspaces}"
+                workspaces += 1
+    return found
+
+
+class _Listing:
+    def __init__(self, graph: Graph, names: Mapping[Node, str]) -> None:
+        self.position = {node: k for k, node in enumerate(graph.nodes)}
+        self.names = names
+
+    def blocks(self, number: int, kernel: Kernel, sharing: Sequence[NumberedLaunch]) -> list[Block]:
+        """The kernel's text and, for each of its launches, what and why it computes."""
+        times = f", {len(sharing)} launches" if len(sharing) > 1 else ""
+        blocks: list[Block] = [Note(f"kernel {number}{times}", strong=True)]
+        blocks.append(Code(str(kernel), "kernel"))
+        for each in sharing:
+            lines = [
+                f"launch {each.number}: {self.reason(each.launch)}",
+                self.operands(each.launch),
+            ]
+            lines += [statement(node, self.names, indent=2) for node in self.nodes(each.launch)]
+            blocks.append(Code("\n".join(lines), "graph"))
+        return blocks
+
+    def reason(self, launch: Launch) -> str:
+        return f"{self.names[launch.nodes[0]]} {launch.reason}"
+
+    def operands(self, launch: Launch) -> str:
+        pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
+        return ", ".join(f"{argument.name} is {self.name(b)}" for argument, b in pairs)
+
+    def name(self, buffer: Buffer) -> str:
+        return self.names[buffer] if isinstance(buffer, Node) else "a workspace"
+
+    def nodes(self, launch: Launch) -> list[Node]:
+        return sorted(computed(launch), key=self.position.__getitem__)
+
+    def data(
+        self, number: int, kernel: Kernel, sharing: Sequence[NumberedLaunch]
+    ) -> dict[str, Any]:
+        return {
+            "number": number,
+            "text": str(kernel),
+            "launches": [self.launch_data(each) for each in sharing],
+        }
+
+    def launch_data(self, each: NumberedLaunch) -> dict[str, Any]:
+        launch = each.launch
+        pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
+        return {
+            "number": each.number,
+            "reason": self.reason(launch),
+            "operands": {argument.name: self.name(buffer) for argument, buffer in pairs},
+            "writes": [self.names[node] for node in written(launch)],
+            "nodes": [node_data(node, self.names) for node in self.nodes(launch)],
+        }

@@ -1,0 +1,150 @@
+"""The memory plan: every buffer, when it is in use, and where in the arena it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from graphc.codegen.executable import Role, Slot
+from graphc.compiler import Compilation
+from graphc.inspection.arena import letter, picture
+from graphc.inspection.kernels import buffer_names
+from graphc.inspection.peak import (
+    Bytes,
+    are_known,
+    bytes_text,
+    check_dims,
+    memory_of,
+    rounded_text,
+    value_of,
+)
+from graphc.inspection.view import Block, Code, Column, Note, Table, View, table
+from graphc.ir.dims import Size
+from graphc.ir.printer import value_names
+from graphc.ir.types import TensorType
+from graphc.memory.live import LiveRange
+from graphc.memory.plan import Layout
+
+_COLUMNS = (
+    Column("arena"),
+    Column("buffer"),
+    Column("is"),
+    Column("type"),
+    Column("bytes", right=True),
+    Column("", right=True),
+    Column("launches", right=True),
+    Column("offset", right=True),
+)
+_TOTALS = (Column("memory"), Column("bytes", right=True), Column("", right=True))
+
+
+def memory_view(compilation: Compilation, dims: Mapping[str, int]) -> View:
+    """The plan of a compiled program, in bytes as far as dims are given.
+
+    Offsets, and a picture of the arena, need all of them.
+    """
+    assert compilation.plan is not None
+    sizes = check_dims(compilation.graph, dims)
+    ranges = compilation.plan.ranges
+    layout = compilation.plan.layout(sizes) if are_known(compilation.graph, sizes) else None
+    rows = _rows(compilation, sizes, layout)
+    totals = memory_of(compilation, sizes)
+    shown = [_shown(row, sizes) for row in rows]
+    blocks: list[Block] = [_without_empty(table(_COLUMNS, shown)), totals_table(totals)]
+    if layout is None:
+        blocks.append(Note("Give every dim a size (--dim NAME=SIZE) to see offsets and the arena."))
+    elif layout.total:
+        blocks.append(Code(picture(ranges, layout), "arena"))
+    data = {
+        "stage": "memory",
+        "name": compilation.graph.name,
+        "dims": sizes,
+        "launches": len(compilation.schedule.launches) if compilation.schedule else 0,
+        "buffers": [_data(row, sizes) for row in rows],
+        "memory": totals_data(totals),
+    }
+    return View(data, tuple(blocks))
+
+
+def totals_table(totals: Mapping[str, Bytes]) -> Table:
+    """Bytes by what they are for."""
+    rows = [
+        (name, _bound_text(name, size), rounded_text(value) if value is not None else "")
+        for name, (size, value) in totals.items()
+        if size != 0 or name == "peak"
+    ]
+    return _without_empty(table(_TOTALS, rows))
+
+
+def _bound_text(name: str, size: Size) -> str:
+    """The expression; of the arena only its lower bound is one."""
+    text = bytes_text(size) if isinstance(size, int) else str(size)
+    return f"at least {text}" if name in ("arena", "peak") and not isinstance(size, int) else text
+
+
+def totals_data(totals: Mapping[str, Bytes]) -> dict[str, Any]:
+    """The same as data."""
+    return {
+        name: {"expression": str(size), "bytes": value} for name, (size, value) in totals.items()
+    }
+
+
+class _Row:
+    """A buffer with what is known of it; `live` and `offset` only for temporaries."""
+
+    def __init__(self, name: str, slot: Slot, live: LiveRange | None, offset: int | None) -> None:
+        self.name = name
+        self.role = slot.role
+        self.letter = letter(slot.index) if live else ""
+        self.type = TensorType(slot.dtype, slot.shape)
+        self.live = live
+        self.offset = offset
+
+    @property
+    def size(self) -> Size:
+        return self.type.nbytes
+
+
+def _rows(compilation: Compilation, sizes: Mapping[str, int], layout: Layout | None) -> list[_Row]:
+    slots, schedule, plan = compilation.slots, compilation.schedule, compilation.plan
+    assert compilation.optimized and slots is not None and schedule and plan
+    names = value_names(compilation.optimized)
+    called = buffer_names(schedule, names)
+    rows = []
+    for buffer, slot in slots.items():
+        temporary = slot.role is Role.TEMPORARY
+        live = plan.ranges[slot.index] if temporary else None
+        offset = layout.offsets[slot.index] if temporary and layout else None
+        rows.append(_Row(called[buffer], slot, live, offset))
+    return rows
+
+
+def _shown(row: _Row, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    value = None if isinstance(row.size, int) else value_of(row.size, sizes)
+    live = f"{row.live.first} to {row.live.last}" if row.live else ""
+    offset = bytes_text(row.offset)
+    size = bytes_text(row.size) if isinstance(row.size, int) else str(row.size)
+    known = f"= {bytes_text(value)}" if value is not None else ""
+    return row.letter, row.name, row.role.value, str(row.type), size, known, live, offset
+
+
+def _data(row: _Row, sizes: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        "name": row.name,
+        "role": row.role.value,
+        "type": str(row.type),
+        "size": str(row.size),
+        "bytes": value_of(row.size, sizes),
+        "first_launch": row.live.first if row.live else None,
+        "last_launch": row.live.last if row.live else None,
+        "offset": row.offset,
+    }
+
+
+def _without_empty(full: Table) -> Table:
+    """The table without the columns in which there is nothing."""
+    kept = [k for k in range(len(full.columns)) if any(row[k] for row in full.rows)]
+    return Table(
+        tuple(full.columns[k] for k in kept),
+        tuple(tuple(row[k] for k in kept) for row in full.rows),
+    )

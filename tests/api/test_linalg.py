@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import AttributeValueError, DTypeError, ShapeError
+
+pytestmark = pytest.mark.usefixtures("graph")
+
+
+def _drawn(shape: tuple[int, ...], seed: int) -> Any:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((3, 4), (4, 5)),
+        ((4,), (4, 5)),
+        ((3, 4), (4,)),
+        ((4,), (4,)),
+        ((2, 3, 4), (4, 5)),
+        ((2, 6, 3, 4), (4, 5)),
+        ((3, 4), (2, 4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 1, 3, 4), (6, 4, 5)),
+        ((4,), (2, 4, 5)),
+        ((2, 3, 4), (4,)),
+        ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)),
+    ],
+)
+def test_matmul(left: tuple[int, ...], right: tuple[int, ...], compute: Any) -> None:
+    a, b = _drawn(left, 0), _drawn(right, 1)
+    named = tuple(size if size == 1 else f"d{size}" for size in left[:-1])
+    for declared in (left, (*named, left[-1])):
+        x, y = gc.placeholder(gc.float64, declared), gc.placeholder(gc.float64, right)
+        np.testing.assert_allclose(compute(x @ y, {x: a, y: b}), a @ b, rtol=1e-12)
+        if declared is left:
+            slopes = gc.gradients(gc.sum(x @ y), [x, y])
+            assert [slope.shape for slope in slopes] == [left, right]
+
+
+def test_a_stack_times_a_matrix_is_one_product() -> None:
+    x, w = gc.placeholder(gc.float32, ("n", "t", 8)), gc.placeholder(gc.float32, (8, 5))
+    product = x @ w
+    assert product.shape == ("n", "t", 5)
+    (node,) = (n for n in product.graph.extract([product]).nodes if n.op.name == "matmul")
+    assert node.shape == ("n*t", 5)
+
+
+def test_matmul_promotes(compute: Any) -> None:
+    x = gc.placeholder(gc.int8, ("n", 2))
+    result = x @ np.array([[1000], [1]])
+    assert result.dtype is gc.int64
+    np.testing.assert_array_equal(compute(result, {x: [[1, 2]]}), [[1002]])
+
+
+def test_inner_dims_known_when_fed_are_guarded(graph: gc.Graph) -> None:
+    x, y = gc.placeholder(gc.float32, ("n", "k")), gc.placeholder(gc.float32, ("m", 5))
+    assert [str(guard) for guard in graph.extract([x @ y]).guards] == ["k == m"]
+
+
+@pytest.mark.parametrize(
+    "axes", [0, 1, 2, ([1, 2], [0, 1]), ([2, 1], [1, 0]), ([-1], [1]), ([], [])]
+)
+def test_tensordot(axes: Any, compute: Any) -> None:
+    a, b = _drawn((5, 3, 4), 0), _drawn((3, 4, 2) if axes != 1 else (4, 2), 1)
+    x = gc.placeholder(gc.float64, ("n", 3, 4))
+    found = compute(gc.tensordot(x, b, axes=axes), {x: a})
+    np.testing.assert_allclose(found, np.tensordot(a, b, axes=axes), rtol=1e-12)
+
+
+@pytest.mark.parametrize("axis", [-1, -2])
+def test_vecdot(axis: int, compute: Any) -> None:
+    a, b = _drawn((5, 3, 4), 0), _drawn((3, 4), 1)
+    x = gc.placeholder(gc.float64, ("n", 3, 4))
+    found = compute(gc.vecdot(x, b, axis=axis), {x: a})
+    np.testing.assert_allclose(found, np.sum(a * b, axis), rtol=1e-12)
+
+
+def test_outer(compute: Any) -> None:
+    x = gc.placeholder(gc.float64, ("n",))
+    found = compute(gc.outer(x, [1, 2]), {x: [3, 4, 5]})
+    np.testing.assert_array_equal(found, np.outer([3, 4, 5], [1, 2]))
+
+
+@pytest.mark.parametrize("k", [-5, -1, 0, 2, 5])
+def test_triangles_and_diagonals(k: int, compute: Any) -> None:
+    a = _drawn((2, 3, 4), 0)
+    for shape in ((2, 3, 4), (2, "n", "m")):
+        x = gc.placeholder(gc.float64, shape)
+        found = compute([gc.tril(x, k=k), gc.triu(x, k=k), gc.diagonal(x, offset=k)], {x: a})
+        np.testing.assert_array_equal(found[0], np.tril(a, k))
+        np.testing.assert_array_equal(found[1], np.triu(a, k))
+        np.testing.assert_array_equal(found[2], _diagonals(a, k))
+
+
+def _diagonals(a: Any, k: int) -> Any:
+    if not -a.shape[-2] < k < a.shape[-1]:
+        return np.zeros((*a.shape[:-2], 0))
+    return np.diagonal(a, k, -2, -1)
+
+
+@pytest.mark.parametrize(
+    ("apply", "error", "message", "op"),
+    [
+        (lambda x: x @ x, ShapeError, "f32[3, 4] and f32[3, 4] do not fit", "matmul"),
+        (lambda x: x @ 2.0, ShapeError, "needs at least one dim", "matmul"),
+        (lambda x: (x > 0) @ (x > 0).T, DTypeError, "needs numbers", "matmul"),
+        (lambda x: x @ np.zeros((4, 2), np.int32), DTypeError, "do not mix", "matmul"),
+        (lambda x: gc.tensordot(x, x, axes=3), AttributeValueError, "do not fit", "tensordot"),
+        (lambda x: gc.tensordot(x, x, axes=1), ShapeError, "4 is not 3", "tensordot"),
+        (lambda x: gc.outer(x, x), ShapeError, "needs two vectors", "outer"),
+        (lambda x: gc.tril(x[0]), ShapeError, "needs at least two dims", "tril"),
+        (lambda x: gc.diagonal(x[0]), ShapeError, "needs at least two dims", "diagonal"),
+    ],
+)
+def test_errors(apply: Any, error: Any, message: str, op: str) -> None:
+    x = gc.placeholder(gc.float32, (3, 4))
+    with pytest.raises(error) as caught:
+        apply(x)
+    assert message in caught.value.message
+    assert caught.value.op == op
+    assert caught.value.location is not None
+    assert caught.value.location.file == __file__

@@ -1,0 +1,81 @@
+"""What `import graphc` offers, and how soon."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import graphc as gc
+
+
+def _words(text: str) -> list[str]:
+    return text.split()
+
+
+CONTRACT = _words("""
+Graph placeholder variable constant zeros ones full arange eye assign group gradients
+stop_gradient jvp Session split rsqrt sigmoid erf einsum one_hot scatter_add pad sum matmul
+permute_dims concat take where astype float32 float64 int8 int16 int32 int64 uint8 bool
+""")
+
+ARRAY_API = _words("""
+abs acos acosh add asin asinh atan atan2 atanh bitwise_and bitwise_left_shift bitwise_invert
+bitwise_or bitwise_right_shift bitwise_xor ceil clip cos cosh divide equal exp expm1 floor
+floor_divide greater greater_equal hypot isfinite isinf isnan less less_equal log log1p log2 log10
+logaddexp logical_and logical_not logical_or logical_xor maximum minimum multiply negative
+not_equal positive pow reciprocal remainder round sign sin sinh square sqrt subtract tan tanh trunc
+arange asarray eye full full_like linspace ones ones_like tril triu zeros zeros_like
+astype matmul matrix_transpose tensordot vecdot broadcast_arrays broadcast_to concat expand_dims
+flip moveaxis permute_dims repeat reshape roll squeeze stack tile unstack argmax argmin
+count_nonzero where argsort sort cumulative_prod cumulative_sum max mean min prod std sum var all
+any take take_along_axis e inf nan newaxis pi
+""")
+
+NN = _words("relu gelu sigmoid silu softmax log_softmax logsumexp layer_norm softmax_cross_entropy")
+
+
+@pytest.mark.parametrize("name", [*CONTRACT, *ARRAY_API])
+def test_promised_names_are_there(name: str) -> None:
+    assert name in gc.__all__
+    assert hasattr(gc, name)
+
+
+@pytest.mark.parametrize("name", NN)
+def test_layers_are_there(name: str) -> None:
+    assert name in gc.nn.__all__
+    assert callable(getattr(gc.nn, name))
+
+
+def test_everything_public_is_listed_and_documented() -> None:
+    for name in gc.__all__:
+        value = getattr(gc, name)
+        if callable(value):
+            assert value.__doc__, name
+    listed = set(gc.__all__) | {"annotations", "Any", "TYPE_CHECKING"}
+    rest = {
+        name
+        for name, value in vars(gc).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType)
+    }
+    assert rest <= listed
+
+
+def test_names_of_data_dependent_shapes_say_why_they_are_missing() -> None:
+    with pytest.raises(AttributeError, match="'nonzero': its shape would depend on the data"):
+        _ = gc.nonzero
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'$"):
+        _ = gc.no_such_name
+
+
+def test_building_graphs_needs_neither_compiler_nor_networkx() -> None:
+    program = (
+        "import sys, graphc as gc\n"
+        "with gc.Graph(): gc.gradients(gc.nn.mse(gc.variable(1.0), 2.0), [])\n"
+        "print(*sorted({'llvmlite', 'networkx', 'graphc.runtime.session'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == ""

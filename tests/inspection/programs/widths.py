@@ -1,0 +1,3 @@
+"""Imported by perceptron.py from its own folder."""
+
+HIDDEN = 5

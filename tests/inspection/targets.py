@@ -1,0 +1,27 @@
+"""The programs that tests of this room look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from graphc.inspection.loading import load
+from graphc.inspection.target import Subject
+
+PROGRAMS = Path(__file__).parent / "programs"
+PERCEPTRON = PROGRAMS / "perceptron.py"
+FAILING = PROGRAMS / "failing.py"
+AFFINE = PROGRAMS / "affine.graph"
+
+FEEDS = {"x": "rng.normal(size=(4, 6))", "y": "rng.integers(3, size=4)"}
+
+
+def subject(function: str, *fetches: str) -> Subject:
+    """A program of perceptron.py."""
+    return load(f"{PERCEPTRON}:{function}", fetches)
+
+
+def line_of(file: Path, comment: str) -> int:
+    """The number of the line that ends in a comment."""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    (number,) = [k for k, line in enumerate(lines, 1) if line.endswith(f"# {comment}")]
+    return number

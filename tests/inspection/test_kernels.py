@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from graphc.compiler import compile_graph
+from graphc.errors import AttributeValueError
+from graphc.inspection.kernels import kernels_view, launches_of, written
+from graphc.inspection.stages import Options, view
+from graphc.schedule.fusion import is_buffer
+from tests.inspection.targets import subject
+
+
+def test_every_value_in_memory_is_written_by_one_launch() -> None:
+    made = compile_graph(subject("step").graph, stop="kernels")
+    assert made.schedule and made.optimized
+    nodes = [node for launch in made.schedule.launches for node in written(launch)]
+    assert len(nodes) == len(set(nodes))
+    assert set(made.optimized.roots) <= set(nodes)
+
+
+def test_what_a_launch_reads_is_given_or_was_written_before() -> None:
+    made = compile_graph(subject("step").graph, stop="kernels")
+    assert made.schedule
+    there: set[object] = set()
+    for launch in made.schedule.launches:
+        for node in {*launch.operands} - {*written(launch)}:
+            assert node in there or is_buffer(node)  # type: ignore[arg-type]
+        there.update(written(launch))
+
+
+def test_every_node_is_computed_somewhere() -> None:
+    graph = subject("step").graph
+    made = compile_graph(graph, stop="kernels")
+    assert made.optimized and made.schedule
+    data = kernels_view(made.optimized, made.schedule).data
+    launches = [launch for kernel in data["kernels"] for launch in kernel["launches"]]
+    computed = {node["name"] for launch in launches for node in launch["nodes"]}
+    listed = view(graph, "optimized").data
+    inputs = {*listed["placeholders"], *listed["variables"]}
+    assert computed == {node["name"] for node in listed["nodes"]} - inputs
+
+
+def test_launches_of_one_kernel_stand_together() -> None:
+    made = compile_graph(subject("alike").graph, stop="kernels")
+    assert made.schedule
+    (sharing,) = launches_of(made.schedule)
+    assert [each.number for each in sharing] == [0, 1]
+    text = view(subject("alike").graph, "kernels").text
+    assert text.startswith("kernel 0, 2 launches\n")
+    assert re.search(r"^launch 1: %\w+ is ", text, re.MULTILINE)
+
+
+def test_one_kernel_is_the_same_as_among_all() -> None:
+    graph = subject("step").graph
+    everything = view(graph, "kernels")
+    one = view(graph, "kernels", Options(kernel=2))
+    assert one.data["kernels"] == [everything.data["kernels"][2]]
+    assert one.text in everything.text
+
+
+@pytest.mark.parametrize("number", [-1, 1])
+def test_a_kernel_that_is_not_there(number: int) -> None:
+    message = f"^there is no kernel {number}; there are 1, from 0 to 0$"
+    with pytest.raises(AttributeValueError, match=message):
+        view(subject("alike").graph, "kernels", Options(kernel=number))

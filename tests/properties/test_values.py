@@ -1,0 +1,97 @@
+"""Random graphs give the values that NumPy gives: interpreted, after every pass, and natively."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.parser import parse_graph
+from graphc.ir.printer import large_constants, print_graph
+from graphc.ir.verifier import verify
+from graphc.memory.overlap import outside, overlaps
+from graphc.passes.pipeline import run_passes
+from graphc.runtime.reference import evaluate
+from tests.properties.comparing import Expected, for_all, quick_and_long
+from tests.properties.pairing import Array, Sizes
+from tests.properties.random_graphs import SIZES, Script, Twins, scripts
+from tests.properties.running import Compiled, same_bits
+
+
+@quick_and_long(100, 3000)
+def test_machine_code_agrees_with_numpy(examples: int) -> None:
+    for_all(scripts(), machine_code_agrees, examples)
+
+
+def machine_code_agrees(script: Script) -> None:
+    twins = Twins(script)
+    compiled = Compiled(twins.graph())
+    for sizes in SIZES:
+        feeds = twins.feeds(sizes)
+        Expected(twins, feeds, sizes).check(compiled(feeds))
+
+
+@quick_and_long(100, 3000)
+def test_every_pass_keeps_the_values(examples: int) -> None:
+    for_all(scripts(), passes_keep_values, examples)
+
+
+def passes_keep_values(script: Script) -> None:
+    """All but the contraction of products keep every bit."""
+    twins = Twins(script)
+    graph = twins.graph()
+    verify(graph)
+    _, records = run_passes(graph, verify=True, snapshots=True)
+    for sizes in SIZES[:3]:
+        feeds = twins.feeds(sizes)
+        expected = Expected(twins, feeds, sizes)
+        before = interpret(graph, graph, feeds, sizes)
+        expected.check(before)
+        for record in records:
+            assert record.graph is not None
+            after = interpret(record.graph, graph, feeds, sizes)
+            expected.check(after)
+            if record.name != "fma":
+                assert all(same_bits(before, after)), record.name
+            before = after
+
+
+def interpret(
+    graph: Graph, original: Graph, feeds: dict[Node, Array], sizes: Sizes
+) -> list[Array]:
+    """The outputs by the reference interpreter; inputs are those of the original, by place."""
+    given = (*original.placeholders, *original.variables)
+    own = (*graph.placeholders, *graph.variables)
+    inputs = {mine: feeds[other] for mine, other in zip(own, given, strict=True)}
+    return evaluate(graph, inputs, sizes)[0]
+
+
+@quick_and_long(60, 2000)
+def test_text_gives_the_same_graph(examples: int) -> None:
+    for_all(scripts(), text_gives_the_same_graph, examples)
+
+
+def text_gives_the_same_graph(script: Script) -> None:
+    """As written, and optimized."""
+    twins = Twins(script)
+    original = twins.graph()
+    for graph in (original, run_passes(original)[0]):
+        text = print_graph(graph)
+        parsed = parse_graph(text, large_constants(graph))
+        verify(parsed)
+        assert print_graph(parsed, locations=False) == print_graph(graph, locations=False)
+        for sizes in SIZES[:2]:
+            feeds = twins.feeds(sizes)
+            expected = interpret(graph, original, feeds, sizes)
+            assert all(same_bits(interpret(parsed, original, feeds, sizes), expected))
+
+
+@quick_and_long(60, 2000)
+def test_temporaries_never_overlap(examples: int) -> None:
+    for_all(scripts(), temporaries_never_overlap, examples)
+
+
+def temporaries_never_overlap(script: Script) -> None:
+    executable = Compiled(Twins(script).graph()).executable
+    for sizes in SIZES:
+        layout = executable.plan.layout(sizes)
+        assert overlaps(executable.plan.ranges, layout) == []
+        assert outside(layout) == []

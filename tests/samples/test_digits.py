@@ -1,0 +1,33 @@
+"""The main job reads digits it has not seen, and prints the same figures every time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def _run() -> str:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "samples" / "digits.py")],
+        capture_output=True,
+        text=True,
+        env=environment,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
+
+def test_digits_are_read_and_figures_repeat() -> None:
+    first, second = _run(), _run()
+    found = re.search(r"held out: loss .*, accuracy ([0-9.]+)%", first)
+    assert found is not None
+    assert float(found[1]) >= 97
+    assert re.search(r"compiled \d+ kernels in [0-9.]+ s", first)
+    without_time = [re.sub(r"in [0-9.]+ s", "", text) for text in (first, second)]
+    assert without_time[0] == without_time[1]
