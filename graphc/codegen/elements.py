@@ -263,6 +263,11 @@ class Elements:
             return
         window = self._window()
         row = splat(builder, _to_memory(builder, dtype, value), window.lanes)
+        if window.is_single:
+            # LLVM 22 makes one store of the whole integer of a narrowed one under a mask like this
+            address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
+            builder.store(builder.extract_element(row, ir.Constant(I32, 0)), address)
+            return
         if self._step(offset) == 1:
             start = builder.gep(pointer, [self.size(offset)], source_etype=type_)
             _store_row(builder, row, start, window.mask, dtype.itemsize)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -27,10 +27,10 @@ def emit_program(
     """The module that runs a schedule, given the place of buffers and sizes in their tables."""
     module = ir.Module(name="graphc")
     module.triple = target.triple
-    functions: dict[str, ir.Function] = {}
+    functions: dict[Hashable, ir.Function] = {}
     for kernel in schedule.distinct():
         name = f"kernel_{len(functions)}"
-        functions[str(kernel)] = emit_kernel(module, name, kernel, target)
+        functions[kernel.key()] = emit_kernel(module, name, kernel, target)
     type_ = ir.FunctionType(VOID, [POINTER, POINTER, POINTER])
     entry = ir.Function(module, type_, name=ENTRY)
     for argument, name in zip(entry.args, ("table", "sizes", "status"), strict=True):
@@ -42,7 +42,7 @@ def emit_program(
 def _emit_entry(
     entry: ir.Function,
     schedule: Schedule,
-    functions: Mapping[str, ir.Function],
+    functions: Mapping[Hashable, ir.Function],
     slots: Mapping[Node | Workspace, int],
     symbols: Mapping[str, int],
 ) -> None:
@@ -56,7 +56,7 @@ def _emit_entry(
             _entry_of(builder, sizes, symbols[name], I64) for name in symbol_names(launch.kernel)
         ]
         number = ir.Constant(I64, first_site)
-        builder.call(functions[str(launch.kernel)], [*pointers, *dims, status, number])
+        builder.call(functions[launch.kernel.key()], [*pointers, *dims, status, number])
         if launch.sites:
             first_site += len(launch.sites)
             _leave_if_failed(builder, status)

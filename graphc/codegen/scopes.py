@@ -32,11 +32,15 @@ class Scope:
 
 @dataclass(frozen=True)
 class Window:
-    """Several neighbouring positions of an axis, worked on together; `mask` tells which exist."""
+    """Several neighbouring positions of an axis, worked on together; `mask` tells which exist.
+
+    `is_single`: it is known now that only the first does.
+    """
 
     axis: str
     lanes: int
     mask: ir.Value | None
+    is_single: bool = False
 
 
 class Scopes:
@@ -130,7 +134,8 @@ class Scopes:
                 self.bind(name, full)
                 count = splat(self.builder, left, lanes)
                 mask = self.builder.icmp_signed("<", lane_numbers(lanes), count)
-                self._within(Window(name, lanes, mask), body)
+                is_single = known is not None and known % lanes == 1
+                self._within(Window(name, lanes, mask, is_single), body)
 
     def _within(self, window: Window, body: Callable[[], None]) -> None:
         outside, self.window = self.window, window

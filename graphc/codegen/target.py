@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +27,7 @@ class Target:
     vector_bits: int
 
     def machine(self) -> Any:
-        """A new LLVM target machine; a just-in-time compiler takes possession of the one it gets."""
+        """A new LLVM target machine; each just-in-time compiler takes one for itself."""
         target = llvm.Target.from_triple(self.triple)
         return target.create_target_machine(
             cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="default"
@@ -73,27 +75,42 @@ _LEVELS = {
 
 def _features_of(triple: str, cpu: str) -> tuple[str, ...]:
     """Which vector extensions a named CPU has, found by compiling a probe for it."""
-    if cpu in _LEVELS:
+    is_x86 = triple.startswith("x86_64")
+    if is_x86 and cpu in _LEVELS:
         return _LEVELS[cpu]
-    if not triple.startswith("x86_64"):
-        return ()
-    text = _probe(triple, cpu)
-    return tuple(
-        name for name, register in (("avx512f", "%zmm"), ("avx2", "%ymm")) if register in text
-    )
+    text = _probe(triple, cpu, "-prefer-256-bit" if is_x86 else "")
+    registers = (("avx512f", "%zmm"), ("avx2", "%ymm"))
+    return tuple(name for name, register in registers if is_x86 and register in text)
 
 
-def _probe(triple: str, cpu: str) -> str:
-    """Assembly of an integer addition of 16 lanes, which shows the widest registers of the CPU."""
-    body = (
-        f'target triple = "{triple}"\n'
-        "define <16 x i32> @probe(<16 x i32> %a, <16 x i32> %b) {\n"
-        "  %c = add <16 x i32> %a, %b\n  ret <16 x i32> %c\n}\n"
-    )
-    try:
-        machine = llvm.Target.from_triple(triple).create_target_machine(
-            cpu=cpu, features="-prefer-256-bit", opt=1
-        )
-        return str(machine.emit_assembly(llvm.parse_assembly(body)))
-    except RuntimeError as error:
-        raise CompileError(f"cannot compile for the CPU {cpu!r}: {error}") from None
+#: Prints the assembly of an addition of 16 integers, which shows the CPU's widest registers.
+_PROBE = """
+import sys
+import llvmlite.binding as llvm
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
+triple, cpu, features = sys.argv[1:]
+target = llvm.Target.from_triple(triple)
+machine = target.create_target_machine(cpu=cpu, features=features, opt=1)
+module = llvm.parse_assembly(
+    f'target triple = "{triple}"\\n'
+    "define <16 x i32> @probe(<16 x i32> %a, <16 x i32> %b) {"
+    " %c = add <16 x i32> %a, %b ret <16 x i32> %c }"
+)
+print(machine.emit_assembly(module))
+"""
+
+
+def _probe(triple: str, cpu: str, features: str) -> str:
+    """The probe's assembly; CompileError for a CPU that LLVM does not know or cannot serve.
+
+    In a process of its own: LLVM only warns of a name that it does not know, and ends the
+    process that asks for 64-bit code for a CPU without it.
+    """
+    command = [sys.executable, "-c", _PROBE, triple, cpu, features]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "not a recognized processor" in done.stderr:
+        raise CompileError(f"{CPU_VARIABLE} names {cpu!r}, a CPU that LLVM does not know")
+    if done.returncode:
+        raise CompileError(f"cannot compile for the CPU {cpu!r}: {done.stderr.strip()[-200:]}")
+    return done.stdout

@@ -11,9 +11,9 @@ from graphc.inspection.arena import letter, picture
 from graphc.inspection.kernels import buffer_names
 from graphc.inspection.peak import (
     Bytes,
-    are_known,
     bytes_text,
     check_dims,
+    layout_for,
     memory_of,
     rounded_text,
     value_of,
@@ -45,16 +45,15 @@ def memory_view(compilation: Compilation, dims: Mapping[str, int]) -> View:
     """
     assert compilation.plan is not None
     sizes = check_dims(compilation.graph, dims)
-    ranges = compilation.plan.ranges
-    layout = compilation.plan.layout(sizes) if are_known(compilation.graph, sizes) else None
+    layout = layout_for(compilation, sizes)
     rows = _rows(compilation, sizes, layout)
-    totals = memory_of(compilation, sizes)
+    totals = memory_of(compilation, sizes, layout)
     shown = [_shown(row, sizes) for row in rows]
     blocks: list[Block] = [_without_empty(table(_COLUMNS, shown)), totals_table(totals)]
     if layout is None:
         blocks.append(Note("Give every dim a size (--dim NAME=SIZE) to see offsets and the arena."))
     elif layout.total:
-        blocks.append(Code(picture(ranges, layout), "arena"))
+        blocks.append(Code(picture(compilation.plan.ranges, layout), "arena"))
     data = {
         "stage": "memory",
         "name": compilation.graph.name,

@@ -11,9 +11,12 @@ from graphc.ir.dims import Guard, Size, is_nonnegative, maximum
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.memory.live import LiveRange
+from graphc.memory.plan import Layout
 
 #: A size in bytes: as an expression, and its value if that is known.
 Bytes = tuple[Size, int | None]
+
+_PROBES = (1, 64, 100_000)
 
 
 def check_dims(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
@@ -61,11 +64,19 @@ def value_of(size: Size, sizes: Mapping[str, int]) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def memory_of(compilation: Compilation, sizes: Mapping[str, int]) -> dict[str, Bytes]:
+def layout_for(compilation: Compilation, sizes: Mapping[str, int]) -> Layout | None:
+    """Where everything lies in the arena; None unless every dim has a size."""
+    assert compilation.plan is not None
+    return compilation.plan.layout(sizes) if are_known(compilation.graph, sizes) else None
+
+
+def memory_of(
+    compilation: Compilation, sizes: Mapping[str, int], layout: Layout | None
+) -> dict[str, Bytes]:
     """Bytes by what they are for, the last entry being the total at the peak.
 
-    Without all sizes the arena's is what is in use at once at most: a plan takes that, and a
-    little more where buffers of unlike sizes follow one another.
+    The arena's expression is of what is in use at once: a layout takes that, and a little more
+    for alignment and where buffers of unlike sizes follow one another.
     """
     graph, plan = compilation.optimized, compilation.plan
     assert graph is not None and plan is not None
@@ -79,9 +90,7 @@ def memory_of(compilation: Compilation, sizes: Mapping[str, int]) -> dict[str, B
             ("updates", [value for _, value in graph.updates]),
         )
     }
-    in_use = most_in_use(plan.ranges)
-    exact = plan.layout(sizes).total if are_known(compilation.graph, sizes) else None
-    found["arena"] = (in_use, exact)
+    found["arena"] = (most_in_use(plan.ranges), layout.total if layout else None)
     return found | {"peak": _sum(found.values())}
 
 
@@ -107,7 +116,11 @@ def total(nodes: Iterable[Node]) -> Size:
 
 
 def most_in_use(ranges: Sequence[LiveRange]) -> Size:
-    """The most bytes that are in use at once, alignment apart."""
+    """The most bytes that are in use at once, alignment apart.
+
+    Where that is the maximum of many expressions, of those that matter for small, medium and large
+    dims: a bound from below.
+    """
     changes: dict[int, Size] = {}
     for live in ranges:
         changes[live.first] = changes.get(live.first, 0) + live.size
@@ -116,9 +129,21 @@ def most_in_use(ranges: Sequence[LiveRange]) -> Size:
     for moment in sorted(changes):
         sums.append(sums[-1] + changes[moment])
     most: Size = 0
-    for size in _greatest(sums):
+    for size in _leading(_greatest(sums)):
         most = maximum(most, size)
     return most
+
+
+def _leading(sizes: list[Size]) -> list[Size]:
+    """The sizes, or of many the greatest ones for dims of each probe."""
+    if len(sizes) <= len(_PROBES):
+        return sizes
+    names = frozenset().union(*map(dims.symbols, sizes))
+    found = (
+        max(sizes, key=lambda size: dims.evaluate(size, dict.fromkeys(names, probe)))
+        for probe in _PROBES
+    )
+    return list(dict.fromkeys(found))
 
 
 def _greatest(sizes: Iterable[Size]) -> list[Size]:

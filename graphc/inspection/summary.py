@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.compiler import Compilation, compile_graph
 from graphc.inspection.memory import totals_data, totals_table
-from graphc.inspection.peak import check_dims, memory_of
+from graphc.inspection.peak import check_dims, layout_for, memory_of
 from graphc.inspection.target import Fetch, Subject
 from graphc.inspection.view import Block, Column, Note, View, table
 from graphc.ir.graph import PLACEHOLDER, VARIABLE, Graph, subgraphs
@@ -35,7 +35,7 @@ def summary_view(subject: Subject, dims: Mapping[str, int]) -> View:
     """Inputs, results, ops, parameters, kernels, predicted memory and guards of a program."""
     made = compile_graph(subject.graph, stop="memory")
     sizes = check_dims(subject.graph, dims)
-    memory = memory_of(made, sizes)
+    memory = memory_of(made, sizes, layout_for(made, sizes))
     counts = _op_counts(made)
     data = {
         "target": subject.name,

@@ -82,7 +82,7 @@ def _check_graph(graph: Graph, part: Tensor | Assignment | Group) -> None:
     named = next(iter(part.assignments), None) if isinstance(part, Group) else part
     raise FetchError(
         f"{part!r} belongs to another graph than the session's",
-        location=named.location if named else None,
+        location=None if named is None else named.location,
     )
 
 

@@ -123,6 +123,8 @@ class Native:
 
 
 def _link(executable: Executable) -> Any:
+    llvm.initialize_native_target()  # a process that loads a program may have compiled none
+    llvm.initialize_native_asmprinter()
     compiler = llvm.create_lljit_compiler(use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_current_process()
     builder = builder.add_object_img(executable.object_code).export_symbol(executable.entry)

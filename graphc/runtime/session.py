@@ -61,8 +61,9 @@ class Session:
     def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
         """Compute fetches, given feeds by placeholder or name; results come in the same form.
 
-        Tensors give fresh arrays, operations None. FetchError, FeedError and GuardError are
-        raised before anything runs, OutOfRangeError by it; either way nothing has changed.
+        Tensors give fresh arrays, operations None. Feeds that the fetches do not need are allowed,
+        and not looked at. FetchError, FeedError, GuardError and AssignmentError are raised before
+        anything runs, OutOfRangeError by it; either way nothing has changed.
         """
         found, step = self._prepare(fetches)
         feeds = self._named_feeds({} if feed_dict is None else feed_dict)
@@ -76,7 +77,10 @@ class Session:
         return found.results(step.call([feeds[node] for node in step.placeholders]))
 
     def make_callable(self, fetches: Any, feeds: Sequence[Any] = ()) -> BoundStep:
-        """A function of the feeds, in their order, that computes the fetches: the fast path."""
+        """A function of the feeds, in their order, that computes the fetches: the fast path.
+
+        FetchError, FeedError and AssignmentError as for `run`, but at once.
+        """
         if isinstance(feeds, str | Tensor):
             raise FeedError(f"feeds is a list of what is fed, as in feeds=[{_named(feeds)}]")
         found, step = self._prepare(fetches)
@@ -97,7 +101,11 @@ class Session:
         return self._variables.get(self._variable(variable))
 
     def set_value(self, variable: Any, value: Any) -> None:
-        """Give a variable a value of its own dtype and shape."""
+        """Give a variable a copy of a value of its own dtype and shape.
+
+        As with feeds, any layout will do, and Python numbers that fit. DTypeError or ShapeError
+        otherwise; FetchError if it is no variable of the graph.
+        """
         self._check_open()
         self._variables.set(self._variable(variable), value)
 
@@ -128,10 +136,11 @@ class Session:
         self._check_open()
         found = flatten(self.graph, fetches)
         key = (tuple(found.tensors), tuple(found.assignments))
-        if key not in self._steps:
+        step = self._steps.get(key)
+        if step is None:
             self._variables.add(self.graph.initial_values)
-            self._steps[key] = Step(self, found)
-        return found, self._steps[key]
+            step = self._steps[key] = Step(self, found)
+        return found, step
 
     def _named_feeds(self, feed_dict: Mapping[Any, Any]) -> dict[Node, Any]:
         if not isinstance(feed_dict, Mapping):
@@ -232,7 +241,7 @@ class BoundStep:
         """Run with the feeds in the order given to `make_callable`."""
         if len(feeds) != len(self._names):
             raise FeedError(
-                f"takes {len(self._names)} feeds ({', '.join(self._names)}), not {len(feeds)}"
+                f"takes the feeds [{', '.join(self._names)}], but is called with {len(feeds)}"
             )
         return self._fetches.results(self._step.call([feeds[k] for k in self._order]))
 

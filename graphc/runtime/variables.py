@@ -18,7 +18,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Variables:
-    """A value for each variable. An array in here is never written to again, only replaced.
+    """A value for each variable. An array in here is never written to, only replaced.
 
     So a run keeps the values it started with, whatever other threads assign meanwhile. Who
     replaces values holds `updating` from reading the old ones on.
@@ -35,8 +35,7 @@ class Variables:
         if initial.keys() <= self._values.keys():
             return
         with self.updating:
-            new = {n: np.array(value) for n, value in initial.items() if n not in self._values}
-            self._values = {**self._values, **new}
+            self._values = {**initial, **self._values}
 
     def read(self, nodes: Iterable[Node]) -> list[Array]:
         """The values at one moment; do not write to them."""

@@ -5,13 +5,13 @@ loops of its own inside, and leaves either elements in buffers or a value (`loca
 stages after it. The form says nothing of the target machine.
 
 Names are canonical: arguments are `a0, a1, ...` in the order of first use, axes `$0, $1, ...`.
-Two kernels with the same text are the same kernel, and share one native function.
+Two kernels with the same `key` are the same kernel, and share one native function.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 
 from graphc.ir import scalar
@@ -210,6 +210,20 @@ class Kernel:
             lines.append(f"{indent}{loops}{stage.text(lambda expr: expr.text(names))}")
         return "\n".join([*lines, "}"])
 
+    def key(self) -> Hashable:
+        """Equal for kernels that can share one function: the text, and what it leaves open.
+
+        It shows neither the dtypes of constants nor which node a checked index belongs to.
+        """
+        sites = {site: number for number, site in enumerate(self.sites)}
+        constants, checks = [], []
+        for expr in self.expressions():
+            if expr.name == "const":
+                constants.append(expr.dtype.short)
+            elif expr.name == "checked":
+                checks.append(sites[expr.data[1]])
+        return str(self), tuple(constants), tuple(checks)
+
     def _shared(self) -> set[Expr]:
         """Operations that are used more than once, and get a name of their own in the text."""
         uses: Counter[Expr] = Counter(value for stage in self.stages for value in stage.values())
@@ -250,4 +264,7 @@ class Schedule:
 
     def distinct(self) -> list[Kernel]:
         """The kernels that differ, in order of first use."""
-        return list({str(launch.kernel): launch.kernel for launch in self.launches}.values())
+        found: dict[Hashable, Kernel] = {}
+        for launch in self.launches:
+            found.setdefault(launch.kernel.key(), launch.kernel)
+        return list(found.values())

@@ -10,6 +10,7 @@ from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.graph import Graph, topological
 from graphc.ir.indexing import linearize
+from graphc.ir.location import created_at
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ops import ops
@@ -28,7 +29,8 @@ def own_results(graph: Graph) -> Graph:
 
     def own(node: Node) -> Node:
         if node in taken or is_buffer(node) or is_literal(node):
-            node = ops.identity(node)
+            with created_at(node.location):
+                node = ops.identity(node)
         taken.add(node)
         return node
 

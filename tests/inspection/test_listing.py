@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from graphc.inspection.listing import graph_view
 from graphc.inspection.stages import Options, view
 from graphc.ir.parser import parse_graph
@@ -66,3 +68,9 @@ def test_the_graph_after_one_pass() -> None:
 def test_copies_for_results_are_told() -> None:
     shown = view(subject("alike", "x").graph, "optimized")
     assert shown.text.endswith("and 1 identity: every result gets memory of its own")
+
+
+@pytest.mark.parametrize("function", ["step", "whole", "alike", "picked", "counting"])
+def test_every_node_that_passes_make_stands_at_a_line_of_the_program(function: str) -> None:
+    nodes = view(subject(function).graph, "optimized").data["nodes"]
+    assert {node["location"].rpartition(":")[0] for node in nodes} == {str(PERCEPTRON)}

@@ -10,6 +10,7 @@ from graphc.inspection.peak import (
     are_known,
     bytes_text,
     check_dims,
+    layout_for,
     memory_of,
     most_in_use,
     rounded_text,
@@ -36,13 +37,19 @@ def test_the_most_bytes_in_use_at_once(ranges: list[LiveRange], most: str) -> No
     assert str(most_in_use(ranges)) == most
 
 
+def test_of_many_expressions_those_for_small_and_for_large_dims_are_told() -> None:
+    ranges = [LiveRange(k * N + 20 * (9 - k) ** 2, k, k) for k in range(10)]
+    assert str(most_in_use(ranges)) == "max(1620, 9*n)"
+
+
 @pytest.mark.parametrize("batch", [0, 1, 7, 64, 1000])
 def test_the_arena_is_never_smaller_than_what_is_in_use(batch: int) -> None:
     made = compile_graph(subject("step").graph, stop="memory")
-    found = memory_of(made, {"batch": batch})
-    assert made.plan
+    layout = layout_for(made, {"batch": batch})
+    assert layout
+    found = memory_of(made, {"batch": batch}, layout)
     expression, exact = found["arena"]
-    assert exact == made.plan.layout({"batch": batch}).total
+    assert exact == layout.total
     bound = value_of(expression, {"batch": batch})
     assert bound is not None and bound <= exact
     parts = [value for name, (_, value) in found.items() if name != "peak"]
@@ -50,7 +57,7 @@ def test_the_arena_is_never_smaller_than_what_is_in_use(batch: int) -> None:
 
 
 def test_without_sizes_there_are_expressions() -> None:
-    found = memory_of(compile_graph(subject("step").graph, stop="memory"), {})
+    found = memory_of(compile_graph(subject("step").graph, stop="memory"), {}, None)
     assert str(found["inputs"][0]) == "28*batch"
     assert found["inputs"][1] is None and found["peak"][1] is None
     weights = 4 * (6 * 5 + 5 + 5 * 3)

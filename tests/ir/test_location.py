@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphc
-from graphc.ir.location import Location, capture, created_at
+from graphc.ir.location import Location, capture, created_at, derived_from
 from graphc.ops import ops
 
 PACKAGE = str(Path(graphc.__file__).parent)
@@ -75,3 +75,16 @@ def test_an_override_is_left_when_the_block_fails() -> None:
             raise ValueError
     except ValueError:
         assert capture() != Location("model.py", 3)
+
+
+def test_nodes_can_be_given_no_location() -> None:
+    with created_at(None):
+        assert capture() is None
+
+
+def test_a_derived_location_is_the_same_place_with_a_mark() -> None:
+    origin = Location("model.py", 3)
+    derived = derived_from(origin)
+    assert derived == origin and str(derived) == "model.py:3"
+    assert derived is not None and derived.derived and not origin.derived
+    assert derived_from(None) is None

@@ -16,7 +16,7 @@ import numpy as np
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.ir.dtypes import DType
+from graphc.ir.dtypes import FLOATS, DType
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.ops import ops
@@ -99,6 +99,7 @@ class Pairing:
     dtype: DType
     dims: Shape
     grid: int
+    casts: tuple[DType, ...] = FLOATS
     values: list[Value] = field(default_factory=list)
 
     def apply(
@@ -132,7 +133,9 @@ class Pairing:
         return [v for v in reversed(self.values) if v.is_tame and accepts(v)]
 
     def like(self, x: Value, picks: Picks, *, exact: bool = False) -> Value:
-        """A value of the dtype of x, broadcast to its shape; x itself if there is no other."""
+        """A value of the dtype of x, broadcast to its shape: maybe a new input, or x itself."""
+        if picks.below(6) == 5:
+            return self.input(x.dtype, renamed(x.shape))
         found = self.candidates(
             lambda v: v.dtype is x.dtype and broadcasts(v, x) and (v.is_exact or not exact)
         )
@@ -175,6 +178,12 @@ def canonical(shape: Shape) -> Shape:
     """The shape with symbols that are always fed alike made one."""
     values = {name: dims.symbol(other) for name, other in ALIASES.items()}
     return tuple(dims.substitute(size, values) for size in shape)
+
+
+def renamed(shape: Shape) -> Shape:
+    """The shape with every symbol that has another name called by it: to meet it takes a guard."""
+    pairs = [*ALIASES.items(), *((other, name) for name, other in ALIASES.items())]
+    return tuple(dims.substitute(size, {a: dims.symbol(b) for a, b in pairs}) for size in shape)
 
 
 def extent(size: Size) -> int:

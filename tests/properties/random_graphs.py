@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,16 +11,17 @@ from hypothesis import strategies as st
 
 from graphc.ir import dtypes
 from graphc.ir.dims import Size, symbol
-from graphc.ir.graph import Graph, extract
+from graphc.ir.graph import Graph, extract, topological
 from graphc.ir.node import Node
+from graphc.ir.opdef import Kind
 from tests.properties import recipes_combining, recipes_elementwise, recipes_views
 from tests.properties.pairing import RECIPES, Array, Pairing, Picks, Sizes, Value, known
 
 #: The modules that enter the recipes.
 FAMILIES = (recipes_elementwise, recipes_views, recipes_combining)
-#: No step is taken once a graph has so many nodes.
-MOST_NODES = 44
-_PICKS = 6
+#: No step is taken once a graph has so many ops (inputs and constants not counted).
+MOST_OPS = 36
+_PICKS = 7
 #: A step that is left out; what others shrink to.
 NOTHING = ""
 #: Repeated to be drawn more often; an empty dim leaves little to compare.
@@ -44,7 +46,8 @@ class Step:
 class Script:
     """A random program as data; every script is a valid program.
 
-    `grid`: inputs are multiples of 2**-grid; with a coarse grid many are equal.
+    `grid`: inputs are multiples of 2**-grid; with a coarse grid many are equal. `casts` tells
+    the float dtypes that values may be cast to.
     """
 
     dtype: str
@@ -52,6 +55,7 @@ class Script:
     grid: int
     steps: tuple[Step, ...]
     fetched: tuple[int, ...] = ()
+    casts: tuple[str, ...] = ("float32", "float64")
 
 
 class Twins:
@@ -61,19 +65,21 @@ class Twins:
         sizes: tuple[Size, ...] = tuple(
             symbol(size) if isinstance(size, str) else size for size in script.dims
         )
-        self._pairing = Pairing(dtypes.as_dtype(script.dtype), sizes, script.grid)
-        self._pairing.input(self._pairing.dtype, sizes)
+        casts = tuple(map(dtypes.as_dtype, script.casts))
+        self._pairing = Pairing(dtypes.as_dtype(script.dtype), sizes, script.grid, casts)
+        for dtype in (dtypes.bool_, dtypes.int32, self._pairing.dtype):
+            self._main = self._pairing.input(dtype, sizes)
         for step in script.steps:
             self._take(step)
         self.values = self._pairing.values
         self.fetched = self._fetched(script.fetched)
         self.outputs = [value.node for value in self.fetched]
-        self.inputs = [value for value in self.values if value.twin is None]
+        self.inputs = self._inputs()
 
     def _take(self, step: Step) -> None:
         pairing, recipe = self._pairing, RECIPES[step.recipe]
         found = pairing.candidates(recipe.accepts)
-        if not found or sum(value.twin is not None for value in pairing.values) > MOST_NODES:
+        if not found or count_ops(value.node for value in pairing.values) >= MOST_OPS:
             return
         picks = Picks(step.picks)
         value = recipe.build(pairing, picks.of(found), picks)
@@ -87,6 +93,11 @@ class Twins:
         chosen = leaves[:5] or self.values[-1:]
         return chosen + [self.values[-1 - k % len(self.values)] for k in extra]
 
+    def _inputs(self) -> list[Value]:
+        """Those that are needed, and the main one, which declares every symbol."""
+        needed = {self._main.node, *topological(self.outputs)}
+        return [v for v in self.values if v.twin is None and v.node in needed]
+
     def graph(self) -> Graph:
         """The graph of the outputs."""
         return extract("random", self.outputs, inputs=[value.node for value in self.inputs])
@@ -94,7 +105,8 @@ class Twins:
     def feeds(self, sizes: Sizes, seed: int = 0) -> dict[Node, Array]:
         """Arrays for all inputs."""
         rng = np.random.default_rng(seed)
-        return {value.node: _drawn(value, sizes, rng) for value in self.inputs}
+        inputs = [value for value in self.values if value.twin is None]
+        return {value.node: _drawn(value, sizes, rng) for value in inputs}
 
     def twin(
         self, feeds: Mapping[Node, Array], sizes: Sizes, jitter: np.random.Generator | None = None
@@ -108,6 +120,11 @@ class Twins:
             for value in self.values:
                 arrays.append(_computed(value, feeds, sizes, arrays, jitter))
         return [arrays[value.position] for value in self.fetched]
+
+
+def count_ops(nodes: Iterable[Node]) -> int:
+    """The ops among the nodes and all that they need; sources do not count."""
+    return sum(node.op.kind is not Kind.SOURCE for node in topological(nodes))
 
 
 def _drawn(value: Value, sizes: Sizes, rng: np.random.Generator) -> Array:
@@ -141,13 +158,24 @@ def _computed(
 # Drawing ------------------------------------------------------------------------------------
 
 
-def scripts(
-    dtype: str | None = None, grid: int | None = None, shortest: int = 8
-) -> st.SearchStrategy[Script]:
-    """Scripts, which shrink to few steps, small dims and plain recipes."""
+def script_of(seed: int) -> Script:
+    """A script in which every recipe is as likely, for tests that need no shrinking."""
+    rng = random.Random(seed)
+    steps = [
+        Step(rng.choice(list(RECIPES)), tuple(rng.randrange(64) for _ in range(_PICKS)))
+        for _ in range(rng.randrange(6, 24))
+    ]
+    dims = tuple(rng.choice(_DIMS) for _ in range(rng.randrange(1, 4)))
+    fetched = tuple(rng.randrange(64) for _ in range(rng.randrange(4)))
+    dtype = rng.choice(("float32", "float64"))
+    return Script(dtype, dims, rng.choice((3, 12)), tuple(steps), fetched)
+
+
+def scripts(dtype: str | None = None, grid: int | None = None) -> st.SearchStrategy[Script]:
+    """Scripts, which shrink to few steps and small dims; of one float dtype if it is given."""
     numbers = st.tuples(*[st.integers(0, 63)] * _PICKS)
     step = st.builds(Step, st.sampled_from((NOTHING, *RECIPES)), numbers)
-    steps = st.lists(step, min_size=shortest, max_size=24)
+    steps = st.lists(step, min_size=8, max_size=24)
     return st.builds(
         Script,
         st.just(dtype) if dtype else st.sampled_from(("float32", "float64")),
@@ -155,4 +183,5 @@ def scripts(
         st.just(grid) if grid is not None else st.sampled_from((3, 12)),
         steps.map(lambda drawn: tuple(step for step in drawn if step.recipe != NOTHING)),
         st.lists(st.integers(0, 63), max_size=3).map(tuple),
+        st.just((dtype,) if dtype else ("float32", "float64")),
     )

@@ -23,6 +23,7 @@ from tests.properties.pairing import (
     is_exact,
     is_float,
     is_number,
+    known,
     recipe,
     summed,
 )
@@ -38,6 +39,20 @@ def total(b: Pairing, x: Value, picks: Picks) -> Value:
     return b.apply(
         ops.sum(x.node, axes=axes), lambda sizes, a: np.sum(a, axes, dtype=a.dtype), x,
         **summed(count_along(x, axes), x),
+    )  # fmt: skip
+
+
+@recipe(lambda v: is_float(v) and v.rank > 0)
+def averaged(b: Pairing, x: Value, picks: Picks) -> Value:
+    """The sum along an axis, divided by one more than its size."""
+    axis = picks.below(x.rank)
+    size = x.shape[axis]
+    total = ops.sum(x.node, axes=(axis,))
+    count = ops.astype(ops.size(dim=(size + 1,)), dtype=x.dtype)
+    return b.apply(
+        ops.div(total, ops.broadcast_to(count, shape=total.shape)),
+        lambda sizes, a: np.sum(a, axis) / a.dtype.type(known((size,), sizes)[0] + 1), x,
+        bound=x.bound,
     )  # fmt: skip
 
 

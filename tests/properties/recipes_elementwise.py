@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.dims import Size
-from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, DType, bool_
+from graphc.ir.dtypes import INTEGERS, DType, bool_
 from graphc.ir.opdef import REGISTRY
 from graphc.ir.types import Shape
 from graphc.ops import ops
@@ -32,6 +32,7 @@ from tests.properties.pairing import (
     is_number,
     known,
     recipe,
+    renamed,
 )
 
 Function = Callable[[Array], Array]
@@ -109,9 +110,7 @@ def smooth_above_one(b: Pairing, x: Value, picks: Picks) -> Value:
 @recipe(is_float)
 def quotient(b: Pairing, x: Value, picks: Picks) -> Value:
     other = above_one(b, b.like(x, picks))
-    return b.apply(
-        ops.div(x.node, other.node), lambda sizes, a, c: a / c, x, other, bound=x.bound
-    )
+    return b.apply(ops.div(x.node, other.node), lambda sizes, a, c: a / c, x, other, bound=x.bound)
 
 
 @recipe(is_number)
@@ -162,9 +161,7 @@ def multiply_add(b: Pairing, x: Value, picks: Picks) -> Value:
 @recipe(lambda v: v.dtype.kind in "fi")
 def negated(b: Pairing, x: Value, picks: Picks) -> Value:
     name, numpy = picks.of((("neg", np.negative), ("abs", np.abs)))
-    return b.apply(
-        REGISTRY[name](x.node), lambda sizes, a: numpy(a), x, bound=x.bound, grid=x.grid
-    )
+    return b.apply(REGISTRY[name](x.node), lambda sizes, a: numpy(a), x, bound=x.bound, grid=x.grid)
 
 
 @recipe(is_number)
@@ -186,9 +183,7 @@ def extreme(b: Pairing, x: Value, picks: Picks) -> Value:
 @recipe(lambda v: is_float(v) and is_exact(v))
 def rounded(b: Pairing, x: Value, picks: Picks) -> Value:
     name, numpy = picks.of(ROUNDING)
-    return b.apply(
-        REGISTRY[name](x.node), lambda sizes, a: numpy(a), x, bound=x.bound + 1, grid=0
-    )
+    return b.apply(REGISTRY[name](x.node), lambda sizes, a: numpy(a), x, bound=x.bound + 1, grid=0)
 
 
 @recipe(is_exact)
@@ -255,10 +250,13 @@ def chosen(b: Pairing, x: Value, picks: Picks) -> Value | None:
 
 
 @recipe(anything)
-def cast(b: Pairing, x: Value, picks: Picks) -> Value:
+def cast(b: Pairing, x: Value, picks: Picks) -> Value | None:
     """Another dtype; what a float loses by it must not depend on its last bit."""
-    options = ALL if x.is_exact else FLOATS
-    dtype: DType = picks.of([other for other in options if other is not x.dtype])
+    options = (bool_, *INTEGERS, *b.casts) if x.is_exact else b.casts
+    others = [dtype for dtype in options if dtype is not x.dtype]
+    if not others:
+        return None
+    dtype: DType = picks.of(others)
     grid = x.grid if dtype.is_float else 0
     bound = 255.0 if dtype.kind == "u" else x.bound
     return b.apply(
@@ -279,13 +277,14 @@ def converted(x: Array, dtype: DType) -> Array:
 
 @recipe(anything)
 def new_input(b: Pairing, x: Value, picks: Picks) -> Value:
-    """Another placeholder or variable: some of the dims, each as it is or 1."""
+    """Another placeholder or variable: some of the dims, each as it is, or 1, or renamed."""
     dtype: DType = picks.of((b.dtype, b.dtype, b.dtype, *INTEGERS, bool_))
     rank = picks.below(len(b.dims) + 1)
     ones = picks.below(4)
     shape: Shape = tuple(
         1 if ones == k + 1 else size for k, size in enumerate(b.dims[len(b.dims) - rank :])
     )
+    shape = renamed(shape) if picks.below(2) else shape
     return b.input(dtype, shape, variable=picks.below(3) == 2)
 
 

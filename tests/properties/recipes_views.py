@@ -153,9 +153,7 @@ def joined(b: Pairing, x: Value, picks: Picks) -> Value | None:
     def rest(value: Value) -> Shape:
         return canonical(value.shape[:axis] + value.shape[axis + 1 :])
 
-    found = b.candidates(
-        lambda v: v.dtype is x.dtype and v.rank == x.rank and rest(v) == rest(x)
-    )
+    found = b.candidates(lambda v: v.dtype is x.dtype and v.rank == x.rank and rest(v) == rest(x))
     parts = [x, picks.of(found)] + [x] * picks.below(2)
     node = ops.concat(*(part.node for part in parts), axis=axis)
     if elements(node.shape) > MOST_ELEMENTS:
@@ -169,32 +167,49 @@ def joined(b: Pairing, x: Value, picks: Picks) -> Value | None:
 # Positions that the program computes -------------------------------------------------------
 
 
-def positions(b: Pairing, extent_: int, picks: Picks) -> Value:
-    """Integers that are valid positions along an axis of this size, negative ones among them."""
+def positions(b: Pairing, size: Size, picks: Picks) -> Value | None:
+    """Integers that are valid positions along an axis of this size."""
+    if isinstance(size, int) and 0 < size <= 60:  # so that twice the size fits int8
+        return known_positions(b, size, picks)
+    return symbolic_positions(b, size, picks)
+
+
+def known_positions(b: Pairing, size: int, picks: Picks) -> Value:
+    """Negative ones are among them."""
     found = b.candidates(lambda v: is_integer(v) and v.rank <= 2 and elements(v.shape) <= 40)
     index = picks.of(found) if found else b.input(int64, (3,))
-    below = extent_ if index.dtype.kind == "u" else 2 * extent_
-    back = below - extent_
+    below = size if index.dtype.kind == "u" else 2 * size
+    back = below - size
     inside = ops.remainder(index.node, scalar_like(index.node, below))
     return b.apply(
         ops.sub(inside, scalar_like(index.node, back)),
         lambda sizes, a: np.remainder(a, a.dtype.type(below)) - a.dtype.type(back), index,
-        bound=extent_,
+        bound=size,
     )  # fmt: skip
 
 
-def axis_to_read(x: Value, picks: Picks) -> int | None:
-    """An axis of which the size is known and fits int8."""
-    axes = [k for k, size in enumerate(x.shape) if isinstance(size, int) and 0 < size <= 60]
-    return picks.of(axes) if axes else None
+def symbolic_positions(b: Pairing, size: Size, picks: Picks) -> Value | None:
+    """Of a shape that has the dim itself, so that there are none when it is empty."""
+    (dim,) = canonical((size,))
+    found = b.candidates(lambda v: is_integer(v) and v.rank <= 2 and dim in canonical(v.shape))
+    if not found:
+        return None
+    index = picks.of(found)
+    whole = ops.astype(index.node, dtype=int64)
+    count = ops.broadcast_to(ops.size(dim=(size,)), shape=index.shape)
+    return b.apply(
+        ops.remainder(whole, count),
+        lambda sizes, a: np.remainder(a.astype(np.int64), known((size,), sizes)[0]), index,
+        bound=extent(size),
+    )  # fmt: skip
 
 
 @recipe(has_axes)
 def gathered(b: Pairing, x: Value, picks: Picks) -> Value | None:
-    axis = axis_to_read(x, picks)
-    if axis is None:
+    axis = picks.below(x.rank)
+    index = positions(b, x.shape[axis], picks)
+    if index is None:
         return None
-    index = positions(b, extent(x.shape[axis]), picks)
     node = ops.gather(x.node, index.node, axes=(axis,), position=axis)
     if elements(node.shape) > MOST_ELEMENTS:
         return None
@@ -206,10 +221,10 @@ def gathered(b: Pairing, x: Value, picks: Picks) -> Value | None:
 @recipe(lambda v: is_number(v) and v.rank > 0)
 def scattered(b: Pairing, x: Value, picks: Picks) -> Value | None:
     """x with rows of another value of its shape, picked by position, added to rows of it."""
-    axis = axis_to_read(x, picks)
-    if axis is None:
+    axis = picks.below(x.rank)
+    index = positions(b, x.shape[axis], picks)
+    if index is None:
         return None
-    index = positions(b, extent(x.shape[axis]), picks)
     other = b.like(x, picks)
     picked = ops.gather(other.node, index.node, axes=(axis,), position=axis)
     if elements(picked.shape) > MOST_ELEMENTS:

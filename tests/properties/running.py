@@ -13,7 +13,9 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.memory.plan import ALIGNMENT
 from graphc.runtime.native import Native
-from tests.properties.pairing import Array
+from graphc.runtime.reference import evaluate
+from tests.codegen.fences import Fenced, fenced_copy
+from tests.properties.pairing import Array, Sizes
 
 
 class Compiled:
@@ -27,20 +29,35 @@ class Compiled:
         self.native = Native(self.executable)
 
     def __call__(self, feeds: Mapping[Node, Array], memory: int = 0xFF) -> list[Array]:
-        """The outputs; feeds must be contiguous arrays of the declared dtypes.
+        """The outputs; feeds must be arrays of the declared dtypes.
 
         `memory` is the byte of which the arena and the results are full beforehand (255: NaN).
+        Everything lies before a fence: reading or writing beyond it ends the process.
         """
-        placeholders = [feeds[node] for node in self.graph.placeholders]
-        variables = [feeds[node] for node in self.graph.variables]
+        placeholders = [fenced_copy(feeds[node]) for node in self.graph.placeholders]
+        variables = [fenced_copy(feeds[node]) for node in self.graph.variables]
         signature = self.native.signature(placeholders)
-        results = self.native.fresh(Role.OUTPUT, signature)
-        arena = np.full(signature.layout.total + ALIGNMENT, memory, np.uint8)
-        self.native._arenas[:] = [arena]
-        for array in results:
-            array.reshape(-1).view(np.uint8).fill(memory)
-        self.native.call(signature, placeholders, variables, results, [])
-        return results
+        arena = Fenced((signature.layout.total + ALIGNMENT,), np.uint8)
+        self.native._arenas[:] = [arena.array]
+        fresh = self.native.fresh(Role.OUTPUT, signature)
+        results = [Fenced(array.shape, array.dtype) for array in fresh]
+        for area in (arena, *results):
+            area.array.reshape(-1).view(np.uint8).fill(memory)
+        self.native.call(signature, placeholders, variables, [r.array for r in results], [])
+        for area in (arena, *results):
+            area.check()
+        assert np.all(arena.array[signature.layout.total :] == memory)
+        return [result.array.copy() for result in results]
+
+
+def interpret(
+    graph: Graph, original: Graph, feeds: Mapping[Node, Array], sizes: Sizes
+) -> list[Array]:
+    """The outputs by the reference interpreter; inputs are those of the original, by place."""
+    given = (*original.placeholders, *original.variables)
+    own = (*graph.placeholders, *graph.variables)
+    inputs = {mine: feeds[other] for mine, other in zip(own, given, strict=True)}
+    return evaluate(graph, inputs, sizes)[0]
 
 
 def same_bits(left: Sequence[Array], right: Sequence[Array]) -> list[bool]:

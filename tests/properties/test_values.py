@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from graphc.ir.graph import Graph
-from graphc.ir.node import Node
+from graphc.compiler import compile_graph
 from graphc.ir.parser import parse_graph
 from graphc.ir.printer import large_constants, print_graph
 from graphc.ir.verifier import verify
 from graphc.memory.overlap import outside, overlaps
 from graphc.passes.pipeline import run_passes
-from graphc.runtime.reference import evaluate
 from tests.properties.comparing import Expected, for_all, quick_and_long
-from tests.properties.pairing import Array, Sizes
 from tests.properties.random_graphs import SIZES, Script, Twins, scripts
-from tests.properties.running import Compiled, same_bits
+from tests.properties.running import Compiled, interpret, same_bits
 
 
-@quick_and_long(100, 3000)
+@quick_and_long(80, 1000)
 def test_machine_code_agrees_with_numpy(examples: int) -> None:
     for_all(scripts(), machine_code_agrees, examples)
 
@@ -29,7 +26,7 @@ def machine_code_agrees(script: Script) -> None:
         Expected(twins, feeds, sizes).check(compiled(feeds))
 
 
-@quick_and_long(100, 3000)
+@quick_and_long(100, 2000)
 def test_every_pass_keeps_the_values(examples: int) -> None:
     for_all(scripts(), passes_keep_values, examples)
 
@@ -54,17 +51,7 @@ def passes_keep_values(script: Script) -> None:
             before = after
 
 
-def interpret(
-    graph: Graph, original: Graph, feeds: dict[Node, Array], sizes: Sizes
-) -> list[Array]:
-    """The outputs by the reference interpreter; inputs are those of the original, by place."""
-    given = (*original.placeholders, *original.variables)
-    own = (*graph.placeholders, *graph.variables)
-    inputs = {mine: feeds[other] for mine, other in zip(own, given, strict=True)}
-    return evaluate(graph, inputs, sizes)[0]
-
-
-@quick_and_long(60, 2000)
+@quick_and_long(60, 1000)
 def test_text_gives_the_same_graph(examples: int) -> None:
     for_all(scripts(), text_gives_the_same_graph, examples)
 
@@ -84,14 +71,15 @@ def text_gives_the_same_graph(script: Script) -> None:
             assert all(same_bits(interpret(parsed, original, feeds, sizes), expected))
 
 
-@quick_and_long(60, 2000)
+@quick_and_long(60, 1000)
 def test_temporaries_never_overlap(examples: int) -> None:
     for_all(scripts(), temporaries_never_overlap, examples)
 
 
 def temporaries_never_overlap(script: Script) -> None:
-    executable = Compiled(Twins(script).graph()).executable
+    plan = compile_graph(Twins(script).graph(), stop="memory").plan
+    assert plan is not None
     for sizes in SIZES:
-        layout = executable.plan.layout(sizes)
-        assert overlaps(executable.plan.ranges, layout) == []
+        layout = plan.layout(sizes)
+        assert overlaps(plan.ranges, layout) == []
         assert outside(layout) == []

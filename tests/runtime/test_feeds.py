@@ -169,6 +169,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("float32", True, "bool True"),
     ("float32", [1.0, True], "list [1.0, True]"),
     ("int32", 1.5, "float 1.5"),
+    ("uint8", False, "bool False"),
+    ("int64", [1, True], "list [1, True]"),
     ("int32", [[1], [2.0]], "list [[1], [2.0]]"),
     ("bool", 1, "int 1"),
     ("bool", [True, 0], "list [True, 0]"),

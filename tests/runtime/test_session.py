@@ -322,8 +322,14 @@ ARGUMENTS: list[tuple[Use, type[GraphcError], str]] = [
         "feeds is a list of what is fed, as in feeds=['x']",
     ),
     (lambda s, x: s.make_callable(x, [x, "x"]), FeedError, "a placeholder stands twice in feeds"),
-    (lambda s, x: s.make_callable(x, [x])(), FeedError, "takes 1 feeds (x), not 0"),
-    (lambda s, x: s.make_callable(x, [x])([1.0], [2.0]), FeedError, "takes 1 feeds (x), not 2"),
+    (
+        lambda s, x: s.make_callable(x, [x])(), FeedError,
+        "takes the feeds [x], but is called with 0",
+    ),
+    (
+        lambda s, x: s.make_callable(x, [x])([1.0], [2.0]), FeedError,
+        "takes the feeds [x], but is called with 2",
+    ),
     (lambda s, x: s.make_callable(x, [3]), FeedError, "3 is neither a tensor nor a name"),
     (lambda s, x: s.run(x, {3: [1.0]}), FeedError, "3 is neither a tensor nor a name"),
 ]  # fmt: skip
