@@ -11,15 +11,16 @@ from llvmlite import ir
 from graphc.codegen import program
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
 from graphc.codegen.target import Target, current_target
-from graphc.ir import dims
+from graphc.ir import dims, scalar
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.memory.live import live_ranges
 from graphc.memory.plan import MemoryPlan
 from graphc.passes.pipeline import PassRecord, run_passes
-from graphc.schedule.fusion import is_buffer
+from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Schedule, Workspace
 from graphc.schedule.lowering import own_results, schedule
+from graphc.schedule.splitting import split_reductions
 
 #: The stages in order, as the command line names them.
 STAGES = ("graph", "optimized", "kernels", "memory", "llvm", "asm", "executable")
@@ -33,6 +34,7 @@ class Compilation:
     target: Target
     records: list[PassRecord]
     optimized: Graph | None = None
+    prepared: Graph | None = None
     schedule: Schedule | None = None
     slots: dict[Node | Workspace, Slot] | None = None
     plan: MemoryPlan | None = None
@@ -73,18 +75,18 @@ def compile_graph(
 
 def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
     made.optimized, made.records = run_passes(made.graph, snapshots=snapshots, verify=verify)
-    made.optimized = own_results(made.optimized)
 
 
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
-    made.schedule = schedule(made.optimized)
+    made.prepared = own_results(split_reductions(made.optimized))
+    made.schedule = schedule(made.prepared)
 
 
 def _plan(made: Compilation) -> None:
     """Give every buffer a place in the pointer table, and the temporaries one in the arena."""
-    assert made.optimized is not None and made.schedule is not None
-    slots = _given_slots(made.optimized)
+    assert made.prepared is not None and made.schedule is not None
+    slots = _given_slots(made.prepared)
     ranges = live_ranges(made.schedule, {b for b in slots if isinstance(b, Node)})
     for k, buffer in enumerate(ranges):
         shape = (buffer.size,) if isinstance(buffer, Workspace) else buffer.shape
@@ -123,9 +125,9 @@ def symbols(graph: Graph) -> tuple[str, ...]:
 
 
 def _emit(made: Compilation) -> None:
-    assert made.optimized is not None and made.schedule is not None and made.slots is not None
+    assert made.prepared is not None and made.schedule is not None and made.slots is not None
     places = {buffer: k for k, buffer in enumerate(made.slots)}
-    names = {name: k for k, name in enumerate(symbols(made.optimized))}
+    names = {name: k for k, name in enumerate(symbols(made.prepared))}
     made.module = program.emit_program(made.schedule, places, names, made.target)
 
 
@@ -135,7 +137,7 @@ def _improve(made: Compilation) -> None:
 
 
 def _assemble(made: Compilation, started: float) -> None:
-    graph, work = made.optimized, made.schedule
+    graph, work = made.prepared, made.schedule
     assert graph is not None and work is not None
     assert made.slots is not None and made.plan is not None
     variables = {node: k for k, node in enumerate(graph.variables)}
@@ -149,9 +151,7 @@ def _assemble(made: Compilation, started: float) -> None:
         constants=tuple(node.attrs["value"] for node in constants(graph)),
         updated=tuple(variables[variable] for variable, _ in graph.updates),
         guards=made.graph.guards,
-        sites=tuple(
-            Site(node.op.name, node.location) for node in program.checked_sites(work.launches)
-        ),
+        sites=tuple(_site(site) for site in program.checked_sites(work.launches)),
         plan=made.plan,
         kernel_count=len(work.distinct()),
         launch_count=len(work.launches),
@@ -162,3 +162,9 @@ def _assemble(made: Compilation, started: float) -> None:
 def declared_input(node: Node) -> Input:
     """A placeholder or variable as the user declares it."""
     return Input(str(node.name), node.dtype, node.shape, node.location)
+
+
+def _site(site: scalar.Site) -> Site:
+    node = site.node
+    assert isinstance(node, Node)
+    return Site(node.op.name, site.axis, node.location)

@@ -19,6 +19,7 @@ import pytest
 
 import graphc
 from graphc.cli import main
+from graphc.ir.opdef import REGISTRY
 from tests.markdown_blocks import run_document
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +37,12 @@ def test_document(document: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         if (ROOT / folder).is_dir():
             shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
-    run_document(document.read_text(encoding="utf-8"), document.name, main)
+    known = dict(REGISTRY)  # an op that a document declares is nobody else's business
+    try:
+        run_document(document.read_text(encoding="utf-8"), document.name, main)
+    finally:
+        REGISTRY.clear()
+        REGISTRY.update(known)
 
 
 def all_modules() -> Iterator[ModuleType]:

@@ -6,11 +6,18 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
+from graphc.codegen.access import (
+    every_lane,
+    from_memory,
+    load_row,
+    reversed_lanes,
+    store_row,
+    to_memory,
+)
 from graphc.codegen.scalar_ops import emit_operation
 from graphc.codegen.scopes import Scope, Scopes, Window
 from graphc.codegen.values import (
     I1,
-    I8,
     I32,
     I64,
     POINTER,
@@ -23,33 +30,33 @@ from graphc.codegen.values import (
     overloaded,
     register_type,
     same_width,
-    shaped,
     splat,
-    splat_constant,
     suffix,
 )
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Maximum, Opaque, Quotient, Remainder, Size, Symbol
-from graphc.ir.dtypes import DType, bool_
-from graphc.ir.node import Node
-from graphc.ir.scalar import Expr
+from graphc.ir.dtypes import DType
+from graphc.ir.scalar import Expr, Site
 
 
 @dataclass(eq=False)
 class Elements:
     """Emits expressions and positions into the scopes of a kernel's function.
 
-    `buffers` are the kernel's pointers by name, `status` the memory in which a failed check is
-    reported under the number of its site.
+    `buffers` are the kernel's pointers by name, `changing` those to which it writes; `status` is
+    the memory in which the first failed check is reported: 1 + the number of its site, the index
+    and the size of the axis.
     """
 
     scopes: Scopes
     buffers: dict[str, tuple[ir.Value, DType]]
+    changing: frozenset[str]
     status: ir.Value
     first_site: ir.Value
-    sites: dict[Node, int]
+    sites: dict[Site, int]
     _needs: dict[Expr | Dim, frozenset[str]] = field(default_factory=dict)
     _loads: dict[Expr, bool] = field(default_factory=dict)
+    _fresh: dict[Expr, bool] = field(default_factory=dict)
 
     @property
     def builder(self) -> ir.IRBuilder:
@@ -58,6 +65,8 @@ class Elements:
     def value(self, expr: Expr) -> ir.Value:
         """The expression's value, a vector if it differs from lane to lane of the window."""
         scope = self._scope_for(self.needs(expr), self._touches_memory(expr))
+        if self._reads_changing(expr):
+            scope = self.scopes.stack[-1]
         if expr not in scope.memo:
             scope.memo[expr] = self._emit(expr, scope)
         return scope.memo[expr]
@@ -97,6 +106,13 @@ class Elements:
                 self._touches_memory(inner) for inner in scalar.operands(expr)
             )
         return self._loads[expr]
+
+    def _reads_changing(self, expr: Expr) -> bool:
+        """Whether the value comes from memory to which the kernel itself writes."""
+        if expr not in self._fresh:
+            own = expr.name == "load" and str(expr.source) in self.changing
+            self._fresh[expr] = own or any(map(self._reads_changing, scalar.operands(expr)))
+        return self._fresh[expr]
 
     def _scope_for(self, needs: frozenset[str], guarded: bool) -> Scope:
         depth = max((self.scopes.depth(name) for name in needs), default=0)
@@ -210,7 +226,7 @@ class Elements:
             nowhere = self.scopes.allocate(type_)
             builder.store(ir.Constant(type_, 0), nowhere)
             address = builder.select(where, address, nowhere)
-        return _from_memory(builder, dtype, builder.load(address, typ=type_))
+        return from_memory(builder, dtype, builder.load(address, typ=type_))
 
     def _load_lanes(
         self, offset: Size, mask: ir.Value | None, pointer: ir.Value, dtype: DType,
@@ -220,16 +236,16 @@ class Elements:
         type_ = ir.VectorType(memory_type(dtype), lanes)
         if step == 1:
             start = builder.gep(pointer, [self.size(offset)], source_etype=type_.element)
-            raw = _load_row(builder, type_, start, mask, dtype.itemsize)
+            raw = load_row(builder, type_, start, mask, dtype.itemsize)
         elif step == -1:
             lowest = builder.sub(self.size(offset), ir.Constant(I64, lanes - 1))
             start = builder.gep(pointer, [lowest], source_etype=type_.element)
-            reverse = None if mask is None else _reversed(builder, mask)
-            row = _load_row(builder, type_, start, reverse, dtype.itemsize)
-            raw = _reversed(builder, row)
+            reverse = None if mask is None else reversed_lanes(builder, mask)
+            row = load_row(builder, type_, start, reverse, dtype.itemsize)
+            raw = reversed_lanes(builder, row)
         else:
             raw = self._gather(offset, mask, pointer, type_, dtype, builder)
-        return _from_memory(builder, dtype, raw)
+        return from_memory(builder, dtype, raw)
 
     def _addresses(
         self, offset: Size, pointer: ir.Value, type_: ir.Type, builder: ir.IRBuilder
@@ -249,7 +265,7 @@ class Elements:
         name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
         return overloaded(
             builder, name, type_, addresses, ir.Constant(I32, dtype.itemsize),
-            _all(mask, lanes), ir.Constant(type_, None),
+            every_lane(mask, lanes), ir.Constant(type_, None),
         )  # fmt: skip
 
     def store(self, target: str, offset: Size, value: ir.Value) -> None:
@@ -259,10 +275,10 @@ class Elements:
         type_ = memory_type(dtype)
         if not self.varies(offset):
             address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
-            builder.store(_to_memory(builder, dtype, value), address)
+            builder.store(to_memory(builder, dtype, value), address)
             return
         window = self._window()
-        row = splat(builder, _to_memory(builder, dtype, value), window.lanes)
+        row = splat(builder, to_memory(builder, dtype, value), window.lanes)
         if window.is_single:
             # LLVM 22 makes one store of the whole integer of a narrowed one under a mask like this
             address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
@@ -270,13 +286,13 @@ class Elements:
             return
         if self._step(offset) == 1:
             start = builder.gep(pointer, [self.size(offset)], source_etype=type_)
-            _store_row(builder, row, start, window.mask, dtype.itemsize)
+            store_row(builder, row, start, window.mask, dtype.itemsize)
             return
         addresses = self._addresses(offset, pointer, type_, builder)
         name = f"llvm.masked.scatter.{suffix(row.type)}.v{window.lanes}p0"
         overloaded(
             builder, name, VOID, row, addresses, ir.Constant(I32, dtype.itemsize),
-            _all(window.mask, window.lanes),
+            every_lane(window.mask, window.lanes),
         )  # fmt: skip
 
     def current(self, target: str, offset: Size) -> ir.Value:
@@ -302,24 +318,27 @@ class Elements:
         active = both(builder, self._window().mask if lanes > 1 else None, where)
         outside = both(builder, builder.not_(inside), active)
         assert outside is not None
-        self._report(scope, outside, raw, self.sites[site])
+        self._report(scope, outside, raw, self.size(extent_size), self.sites[site])
         return scope.builder.select(inside, wrapped, zero)
 
-    def _report(self, scope: Scope, bad: ir.Value, raw: ir.Value, site: int) -> None:
-        """Where the condition holds in some lane, note the site and the offending index."""
+    def _report(
+        self, scope: Scope, bad: ir.Value, raw: ir.Value, extent: ir.Value, site: int
+    ) -> None:
+        """Where the condition holds in some lane, note the first such index, if it is the first."""
         builder = scope.builder
-        with builder.if_then(any_lane(builder, bad), likely=False):
+        none_yet = builder.icmp_signed("==", builder.load(self.status, typ=I64), I64(0))
+        failed = builder.and_(any_lane(builder, bad), none_yet)
+        with builder.if_then(failed, likely=False):
             shown = raw
             if is_vector(raw):
-                least = ir.Constant(I64, -(2**63))
-                blank = splat(builder, least, raw.type.count)
-                only_bad = builder.select(bad, raw, blank)
-                name = f"llvm.vector.reduce.smax.{suffix(raw.type)}"
-                shown = overloaded(builder, name, I64, only_bad)
+                bits = builder.bitcast(bad, ir.IntType(bad.type.count))
+                first = builder.cttz(bits, I1(True))
+                lane = builder.zext(first, I32) if bad.type.count < 32 else first
+                shown = builder.extract_element(raw, lane)
             number = builder.add(self.first_site, ir.Constant(I64, site + 1))
-            builder.store(number, self.status)
-            second = builder.gep(self.status, [ir.Constant(I64, 1)], source_etype=I64)
-            builder.store(shown, second)
+            for k, value in enumerate((number, shown, extent)):
+                place = builder.gep(self.status, [ir.Constant(I64, k)], source_etype=I64)
+                builder.store(value, place)
 
 
 def _combine(
@@ -340,50 +359,3 @@ def _floor_divide(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     quotient = builder.sdiv(a, b)
     below = builder.icmp_signed(">", builder.mul(quotient, b), a)
     return builder.add(quotient, builder.sext(below, quotient.type))
-
-
-def _all(mask: ir.Value | None, lanes: int) -> ir.Value:
-    """The mask, or one that lets every lane through."""
-    if mask is not None:
-        return mask
-    return splat_constant(ir.VectorType(I1, lanes), ir.Constant(I1, True))
-
-
-def _load_row(
-    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, mask: ir.Value | None, align: int
-) -> ir.Value:
-    if mask is None:
-        return builder.load(start, typ=type_, align=align)
-    name = f"llvm.masked.load.{suffix(type_)}.p0"
-    return overloaded(
-        builder, name, type_, start, ir.Constant(I32, align), mask, ir.Constant(type_, None)
-    )
-
-
-def _store_row(
-    builder: ir.IRBuilder, row: ir.Value, start: ir.Value, mask: ir.Value | None, align: int
-) -> None:
-    if mask is None:
-        builder.store(row, start, align=align)
-        return
-    name = f"llvm.masked.store.{suffix(row.type)}.p0"
-    overloaded(builder, name, VOID, row, start, ir.Constant(I32, align), mask)
-
-
-def _reversed(builder: ir.IRBuilder, row: ir.Value) -> ir.Value:
-    count = row.type.count
-    order = ir.Constant(ir.VectorType(I32, count), list(range(count - 1, -1, -1)))
-    return builder.shuffle_vector(row, ir.Constant(row.type, ir.Undefined), order)
-
-
-def _from_memory(builder: ir.IRBuilder, dtype: DType, raw: ir.Value) -> ir.Value:
-    if dtype is not bool_:
-        return raw
-    zero = ir.Constant(raw.type, None if is_vector(raw) else 0)
-    return builder.icmp_unsigned("!=", raw, zero)
-
-
-def _to_memory(builder: ir.IRBuilder, dtype: DType, value: ir.Value) -> ir.Value:
-    if dtype is not bool_:
-        return value
-    return builder.zext(value, shaped(I8, value.type.count if is_vector(value) else 1))

@@ -53,6 +53,7 @@ class Site:
     """A place in the program where indices are checked, for the message when one is wrong."""
 
     op: str
+    axis: int
     location: Location | None
 
 
@@ -61,7 +62,8 @@ class Executable:
     """Object code, and the tables by which it is called.
 
     The entry takes a table of pointers, one for each slot; the sizes of `symbols`, as int64; and
-    two int64 that it sets when a check fails: 1 + the number of the site, and the bad index.
+    three int64 that it sets when a check fails: 1 + the number of the site, the bad index and the
+    size of the axis.
     """
 
     object_code: bytes

@@ -1,22 +1,23 @@
 """A kernel as one LLVM function.
 
 The function takes the kernel's buffers, the sizes of its symbolic dims, a place to report a
-failed check and the number of the first of its checked sites.
+failed check, the number of the first of its checked sites and, if its outermost loop may be cut,
+the range of it to run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from llvmlite import ir
 
 from graphc.codegen.elements import Elements
 from graphc.codegen.scopes import Scopes
-from graphc.codegen.stages import Stages
+from graphc.codegen.statements import Statements
 from graphc.codegen.target import Target
-from graphc.codegen.values import I64, POINTER, VOID
+from graphc.codegen.values import I64, POINTER, VOID, memory_type
 from graphc.ir import dims
-from graphc.schedule.kernel import Axis, Kernel
+from graphc.schedule.kernel import Kernel, Loop, sizes_of
 
 #: No wider than this many lanes, whatever the element: index vectors are of 64-bit integers.
 MOST_LANES = 16
@@ -24,14 +25,13 @@ MOST_LANES = 16
 
 def symbol_names(kernel: Kernel) -> tuple[str, ...]:
     """The symbolic dims whose sizes the kernel's function takes, in order."""
-    own = {axis.name for axis in kernel.domain}
-    own |= {axis.name for stage in kernel.stages for axis in stage.axes}
+    own: set[str] = set()
     found: set[str] = set()
-    for axis in (*kernel.domain, *(axis for stage in kernel.stages for axis in stage.axes)):
-        found |= dims.symbols(axis.extent)
-    for stage in kernel.stages:
-        if hasattr(stage, "offset"):
-            found |= dims.symbols(stage.offset)
+    for statement in kernel.statements():
+        if isinstance(statement, Loop) or hasattr(statement, "axis"):
+            own.add(statement.axis.name)
+        for size in sizes_of(statement):
+            found |= dims.symbols(size)
     for expr in kernel.expressions():
         for size in expr.indices():
             found |= dims.symbols(size)
@@ -40,28 +40,37 @@ def symbol_names(kernel: Kernel) -> tuple[str, ...]:
 
 def lanes_for(kernel: Kernel, target: Target) -> int:
     """Positions worked on together: as many of the widest element as a register holds."""
-    if kernel.vector is None and not any(stage.axes for stage in kernel.stages):
-        return 1
     widest = max((argument.dtype.bits for argument in kernel.arguments), default=32)
     return max(2, min(MOST_LANES, target.vector_bits // max(widest, 8)))
+
+
+def outer_loop(kernel: Kernel) -> Loop | None:
+    """The loop that may be cut into ranges."""
+    if not kernel.parallel:
+        return None
+    (loop,) = kernel.body
+    assert isinstance(loop, Loop)
+    return loop
 
 
 def emit_kernel(module: ir.Module, name: str, kernel: Kernel, target: Target) -> ir.Function:
     """Add the kernel's function to a module."""
     symbols = symbol_names(kernel)
+    loop = outer_loop(kernel)
+    bounds = [I64, I64] if loop else []
     parameters = [POINTER] * len(kernel.arguments) + [I64] * len(symbols) + [POINTER, I64]
-    function = ir.Function(module, ir.FunctionType(VOID, parameters), name=name)
+    type_ = ir.FunctionType(VOID, parameters + bounds)
+    function = ir.Function(module, type_, name=name)
     function.attributes.add("nounwind")
     scopes = Scopes(function)
     elements = _elements(function, scopes, kernel, symbols)
-    stages = Stages(elements, lanes_for(kernel, target))
-
-    def body() -> None:
-        for stage in kernel.stages:
-            stages.emit(stage)
-
-    with stages.guarded(kernel.domain):
-        _over_domain(scopes, elements, kernel, stages.lanes, list(kernel.domain), body)
+    statements = Statements(elements, lanes_for(kernel, target))
+    if loop is None:
+        statements.emit(kernel.body)
+    else:
+        begin, end = function.args[-2:]
+        begin.name, end.name = "begin", "end"
+        statements.loop(loop, (begin, end))
     scopes.builder.ret_void()
     return function
 
@@ -75,27 +84,16 @@ def _elements(
         value.name = argument.name
         value.add_attribute("noalias")  # buffers of one launch never overlap
         buffers[argument.name] = (value, argument.dtype)
-    for name, value in zip(symbols, function.args[count:-2], strict=True):
+    for room in kernel.scratch:
+        memory = scopes.allocate(memory_type(room.dtype), max(room.size, 1))
+        memory.align = 64
+        buffers[room.name] = (memory, room.dtype)
+    for name, value in zip(symbols, function.args[count : count + len(symbols)], strict=True):
         value.name = f"dim.{name}"
         scopes.bind(name, value)
-    status, first_site = function.args[-2:]
+    status, first_site = function.args[count + len(symbols) : count + len(symbols) + 2]
     status.name, first_site.name = "status", "first_site"
     sites = {site: k for k, site in enumerate(kernel.sites)}
-    return Elements(scopes, buffers, status, first_site, sites)
-
-
-def _over_domain(
-    scopes: Scopes, elements: Elements, kernel: Kernel, lanes: int, axes: list[Axis],
-    body: Callable[[], None],
-) -> None:  # fmt: skip
-    """The body at every point of the domain, in windows along the kernel's vector axis."""
-    if not axes:
-        body()
-        return
-    axis, *rest = axes
-    extent = elements.size(axis.extent)
-    if axis.name == kernel.vector:
-        scopes.each_window(axis.name, extent, lanes, body)
-        return
-    with scopes.loop(axis.name, extent):
-        _over_domain(scopes, elements, kernel, lanes, rest, body)
+    changing = {argument.name for argument in kernel.arguments if argument.written}
+    changing |= {room.name for room in kernel.scratch}
+    return Elements(scopes, buffers, frozenset(changing), status, first_site, sites)

@@ -8,11 +8,14 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 
-from graphc.codegen.kernels import emit_kernel, symbol_names
+from graphc.codegen.elements import Elements
+from graphc.codegen.kernels import emit_kernel, outer_loop, symbol_names
+from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
 from graphc.codegen.values import I64, POINTER, VOID
 from graphc.errors import CompileError
 from graphc.ir.node import Node
+from graphc.ir.scalar import Site
 from graphc.schedule.kernel import Launch, Schedule, Workspace
 
 ENTRY = "graphc_entry"
@@ -47,16 +50,21 @@ def _emit_entry(
     symbols: Mapping[str, int],
 ) -> None:
     """Call every kernel in turn; leave after one in which a check has failed."""
-    builder = ir.IRBuilder(entry.append_basic_block("entry"))
     table, sizes, status = entry.args
+    scopes = Scopes(entry)
+    builder = scopes.builder
+    for name, k in symbols.items():
+        scopes.bind(name, _entry_of(builder, sizes, k, I64))
+    elements = Elements(scopes, {}, frozenset(), status, ir.Constant(I64, 0), {})
     first_site = 0
     for launch in schedule.launches:
         pointers = [_entry_of(builder, table, slots[b], POINTER) for b in launch.operands]
-        dims = [
-            _entry_of(builder, sizes, symbols[name], I64) for name in symbol_names(launch.kernel)
-        ]
+        dims = [scopes.find(name) for name in symbol_names(launch.kernel)]
         number = ir.Constant(I64, first_site)
-        builder.call(functions[launch.kernel.key()], [*pointers, *dims, status, number])
+        loop = outer_loop(launch.kernel)
+        bounds = [ir.Constant(I64, 0), elements.size(loop.axis.extent)] if loop else []
+        function = functions[launch.kernel.key()]
+        builder.call(function, [*pointers, *dims, status, number, *bounds])
         if launch.sites:
             first_site += len(launch.sites)
             _leave_if_failed(builder, status)
@@ -74,8 +82,8 @@ def _leave_if_failed(builder: ir.IRBuilder, status: ir.Value) -> None:
         builder.ret_void()
 
 
-def checked_sites(launches: tuple[Launch, ...]) -> list[Node]:
-    """The nodes whose indices are checked, in the numbering of the entry."""
+def checked_sites(launches: tuple[Launch, ...]) -> list[Site]:
+    """Where indices are checked, in the numbering of the entry."""
     return [site for launch in launches for site in launch.sites]
 
 

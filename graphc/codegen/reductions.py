@@ -9,6 +9,7 @@ from llvmlite import ir
 
 from graphc.codegen.values import I64, constant_like, intrinsic, is_vector, shaped
 from graphc.codegen.values import memory_type as state_type
+from graphc.ir.combiners import Number, identity
 from graphc.ir.dtypes import DType
 
 State = tuple[ir.Value, ...]
@@ -22,7 +23,7 @@ class Combiner:
     position), `merge` puts two partial states together, the one of earlier elements first.
     """
 
-    identity: Callable[[DType], tuple[float | int, ...]]
+    identity: Callable[[DType], tuple[Number, ...]]
     grow: Callable[[ir.IRBuilder, DType, State, State, ir.Value | None], State]
     merge: Callable[[ir.IRBuilder, DType, State, State], State]
     tracks_position: bool = False
@@ -36,7 +37,7 @@ class Combiner:
 Binary = Callable[[ir.IRBuilder, DType, ir.Value, ir.Value], ir.Value]
 
 
-def _simple(identity: Callable[[DType], float | int], combine: Binary) -> Combiner:
+def _simple(name: str, combine: Binary) -> Combiner:
     def grow(
         builder: ir.IRBuilder, dtype: DType, state: State, element: State,
         position: ir.Value | None,
@@ -46,7 +47,7 @@ def _simple(identity: Callable[[DType], float | int], combine: Binary) -> Combin
     def merge(builder: ir.IRBuilder, dtype: DType, first: State, second: State) -> State:
         return (combine(builder, dtype, first[0], second[0]),)
 
-    return Combiner(lambda dtype: (identity(dtype),), grow, merge)
+    return Combiner(lambda dtype: (identity(name, dtype),), grow, merge)
 
 
 def _add(builder: ir.IRBuilder, dtype: DType, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -132,20 +133,17 @@ def _equal(builder: ir.IRBuilder, dtype: DType, a: ir.Value, b: ir.Value) -> ir.
     return builder.icmp_signed("==", a, b)
 
 
-def _bits(operation: str, identity: int) -> Combiner:
-    return _simple(
-        lambda dtype: identity, lambda builder, dtype, a, b: getattr(builder, operation)(a, b)
-    )
+def _bits(name: str, operation: str) -> Combiner:
+    return _simple(name, lambda builder, dtype, a, b: getattr(builder, operation)(a, b))
 
 
-#: Minus zero is the identity of floating-point addition: 0.0 + -0.0 is 0.0.
 COMBINERS: dict[str, Combiner] = {
-    "sum": _simple(lambda dtype: -0.0 if dtype.is_float else 0, _add),
-    "prod": _simple(lambda dtype: 1, _mul),
-    "max": _simple(lambda dtype: dtype.lowest, _max),
-    "min": _simple(lambda dtype: dtype.highest, _min),
-    "any": _bits("or_", 0),
-    "all": _bits("and_", 1),
+    "sum": _simple("sum", _add),
+    "prod": _simple("prod", _mul),
+    "max": _simple("max", _max),
+    "min": _simple("min", _min),
+    "any": _bits("any", "or_"),
+    "all": _bits("all", "and_"),
     "dot": _dot(),
     "argmax": _position(smallest=False),
     "argmin": _position(smallest=True),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
-from graphc.codegen.values import I64, lane_numbers, splat
+from graphc.codegen.values import I64, POINTER, lane_numbers, splat
 
 
 @dataclass(eq=False)
@@ -79,7 +79,9 @@ class Scopes:
     def allocate(self, type_: ir.Type, count: int = 1) -> ir.Value:
         """Memory on the stack, taken once at the function's entry."""
         with self.allocations.goto_entry_block():
-            return self.allocations.alloca(type_, ir.Constant(I64, count))
+            memory = self.allocations.alloca(type_, ir.Constant(I64, count))
+            memory.type = POINTER  # so that rows as well as elements may be stored in it
+            return memory
 
     @contextmanager
     def guard(self, condition: ir.Value) -> Iterator[None]:
@@ -95,8 +97,8 @@ class Scopes:
         outer.builder.position_at_end(after)
 
     @contextmanager
-    def loop(self, name: str, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:
-        """Code inside runs with `name` bound to 0, step, 2*step, ... below `end`."""
+    def loop(self, name: str, start: ir.Value, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:
+        """Code inside runs with `name` bound to start, start + step, ... below `end`."""
         outer = self.stack[-1]
         header = self.function.append_basic_block(f"loop.{name.strip('$')}")
         body = self.function.append_basic_block("body")
@@ -110,26 +112,27 @@ class Scopes:
         scope.builder.branch(header)
         after = self.function.append_basic_block("after")
         head.cbranch(head.icmp_signed("<", position, end), body, after)
-        position.add_incoming(ir.Constant(I64, 0), outer.builder.block)
+        position.add_incoming(start, outer.builder.block)
         position.add_incoming(following, scope.builder.block)
         outer.builder.branch(header)
         outer.builder.position_at_end(after)
 
     def each_window(
-        self, name: str, extent: ir.Value, lanes: int, body: Callable[[], None]
+        self, name: str, start: ir.Value, end: ir.Value, lanes: int, body: Callable[[], None]
     ) -> None:
         """Emit the body for full windows of the axis and, masked, for what is left at its end."""
-        known = extent.constant if isinstance(extent, ir.Constant) else None
-        full = (
-            self.builder.and_(extent, ir.Constant(I64, -lanes))
-            if known is None
-            else (ir.Constant(I64, known - known % lanes))
-        )
+        known = _known_extent(start, end)
+        full = start
         if known is None or known >= lanes:
-            with self.loop(name, full, lanes):
+            if known is None:
+                whole = self.builder.and_(self.builder.sub(end, start), ir.Constant(I64, -lanes))
+                full = self.builder.add(start, whole)
+            else:
+                full = ir.Constant(I64, start.constant + known - known % lanes)
+            with self.loop(name, start, full, lanes):
                 self._within(Window(name, lanes, None), body)
         if known is None or known % lanes:
-            left = self.builder.sub(extent, full)
+            left = self.builder.sub(end, full)
             with self.guard(self.builder.icmp_signed(">", left, ir.Constant(I64, 0))):
                 self.bind(name, full)
                 count = splat(self.builder, left, lanes)
@@ -141,3 +144,10 @@ class Scopes:
         outside, self.window = self.window, window
         body()
         self.window = outside
+
+
+def _known_extent(start: ir.Value, end: ir.Value) -> int | None:
+    """The number of positions between two bounds, if both are known."""
+    if isinstance(start, ir.Constant) and isinstance(end, ir.Constant):
+        return int(end.constant - start.constant)
+    return None

@@ -23,7 +23,7 @@ class _Pile:
 
 def emit(elements: Elements, stage: Sort) -> None:
     """Sort the keys along the stage's axis and store them, or their positions."""
-    scopes, (axis,) = elements.scopes, stage.axes
+    scopes, axis = elements.scopes, stage.axis
     dtype = stage.key.dtype
     count = elements.size(axis.extent)
     sorter = _Sorter(scopes, dtype, count)
@@ -32,11 +32,11 @@ def emit(elements: Elements, stage: Sort) -> None:
         sorter.address(first.keys, count, sorter.key_type),
         sorter.address(first.places, count, I64),
     )
-    with scopes.loop(axis.name, count) as position:
+    with scopes.loop(axis.name, ir.Constant(I64, 0), count) as position:
         key = elements.value(stage.key)
         sorter.put(first, position, _stored(scopes.builder, dtype, key), position)
     result = sorter.sort(first, second)
-    with scopes.loop(axis.name, count) as position:
+    with scopes.loop(axis.name, ir.Constant(I64, 0), count) as position:
         key, place = sorter.get(result, position)
         value = place if stage.positions else _loaded(scopes.builder, dtype, key)
         elements.store(stage.target, stage.offset, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,9 +44,9 @@ def kernels_view(graph: Graph, schedule: Schedule, kernel: int | None = None) ->
 
 def launches_of(schedule: Schedule) -> list[list[NumberedLaunch]]:
     """For each distinct kernel, in their order, its launches."""
-    sharing: dict[str, list[NumberedLaunch]] = {}
+    sharing: dict[Hashable, list[NumberedLaunch]] = {}
     for number, launch in enumerate(schedule.launches):
-        sharing.setdefault(str(launch.kernel), []).append(NumberedLaunch(number, launch))
+        sharing.setdefault(launch.kernel.key(), []).append(NumberedLaunch(number, launch))
     return list(sharing.values())
 
 

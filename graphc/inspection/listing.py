@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphc.inspection.view import Block, Code, Column, Note, View, table
+from graphc.inspection.view import Block, Code, Column, View, table
 from graphc.ir.attr_text import attribute_text
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -42,9 +42,6 @@ def optimized_view(graph: Graph, records: Sequence[PassRecord], after: str | Non
         for r in records
     ]
     blocks: list[Block] = [Code(print_graph(graph), "graph"), table(_PASS_COLUMNS, rows)]
-    copies = len(graph.nodes) - records[-1].nodes_after if records and after is None else 0
-    if copies > 0:
-        blocks.append(Note(f"and {copies} identity: every result gets memory of its own"))
     return View(data | graph_data(graph), tuple(blocks), large_constants(graph))
 
 

@@ -106,8 +106,8 @@ class _Row:
 
 def _rows(compilation: Compilation, sizes: Mapping[str, int], layout: Layout | None) -> list[_Row]:
     slots, schedule, plan = compilation.slots, compilation.schedule, compilation.plan
-    assert compilation.optimized and slots is not None and schedule and plan
-    names = value_names(compilation.optimized)
+    assert compilation.prepared and slots is not None and schedule and plan
+    names = value_names(compilation.prepared)
     called = buffer_names(schedule, names)
     rows = []
     for buffer, slot in slots.items():

@@ -78,7 +78,7 @@ def memory_of(
     The arena's expression is of what is in use at once: a layout takes that, and a little more
     for alignment and where buffers of unlike sizes follow one another.
     """
-    graph, plan = compilation.optimized, compilation.plan
+    graph, plan = compilation.prepared, compilation.plan
     assert graph is not None and plan is not None
     found = {
         name: _bytes(total(nodes), sizes)

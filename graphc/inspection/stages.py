@@ -81,8 +81,8 @@ def _optimized(graph: Graph, options: Options) -> View:
 
 def _kernels(graph: Graph, options: Options) -> View:
     made = compile_graph(graph, stop="kernels")
-    assert made.optimized is not None and made.schedule is not None
-    return kernels_view(made.optimized, made.schedule, options.kernel)
+    assert made.prepared is not None and made.schedule is not None
+    return kernels_view(made.prepared, made.schedule, options.kernel)
 
 
 _VIEWS: dict[str, Callable[[Graph, Options], View]] = {

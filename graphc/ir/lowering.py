@@ -49,6 +49,16 @@ class Reduce:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockReduce:
+    """Partial results of a reduction, one for every `size` rows (or elements of a vector).
+
+    Made by the scheduler, which puts them together in a second step.
+    """
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scan:
     """Running combination along one axis, inclusive of the element itself."""
 
@@ -82,4 +92,4 @@ class Buffer:
     """A value that is in memory before the run starts: a feed, a variable, a constant."""
 
 
-Lowering = Pointwise | Reduce | Scan | Scatter | Sort | Buffer
+Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Buffer

@@ -7,6 +7,7 @@ kernels are made. An expression says nothing about loops, vectors or the target 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -200,7 +201,15 @@ def local(name: str, dtype: DType) -> Expr:
     return Expr("local", (), dtype, name)
 
 
-def checked(value: Expr, extent: Size, site: Hashable, where: Expr | None = None) -> Expr:
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where an index is checked: the node that reads there, and the axis of what it reads."""
+
+    node: Hashable
+    axis: int
+
+
+def checked(value: Expr, extent: Size, site: Site, where: Expr | None = None) -> Expr:
     """An int64 index wrapped from below (-1 is the last) and checked against the extent.
 
     Out of range it is reported at run time under `site` and replaced by 0.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -28,22 +29,20 @@ class MemoryPlan:
     ranges: tuple[LiveRange, ...]
 
     def layout(self, symbols: Mapping[str, int]) -> Layout:
-        """Offsets for one feed signature: largest first, each in the lowest gap that holds it.
+        """Offsets for one feed signature. Deterministic.
 
-        Two temporaries share bytes only if they are never in use at once. Deterministic.
+        Two temporaries share bytes only if they are never in use at once. Temporaries are placed
+        in the order in which they come into use, each in the lowest gap that holds it.
         """
         sizes = [_aligned(dims.evaluate(live.size, symbols)) for live in self.ranges]
         offsets = [0] * len(sizes)
-        placed: list[int] = []
-        order = sorted(range(len(sizes)), key=lambda k: (-sizes[k], self.ranges[k].first, k))
+        busy: list[tuple[int, int, int]] = []  # (start, end, temporary), by start
+        order = sorted(range(len(sizes)), key=lambda k: (self.ranges[k].first, -sizes[k], k))
         for k in order:
-            busy = [
-                (offsets[other], offsets[other] + sizes[other])
-                for other in placed
-                if _meet(self.ranges[k], self.ranges[other])
-            ]
-            offsets[k] = _lowest_gap(sorted(busy), sizes[k])
-            placed.append(k)
+            now = self.ranges[k].first
+            busy = [entry for entry in busy if self.ranges[entry[2]].last >= now]
+            offsets[k] = _lowest_gap(busy, sizes[k])
+            insort(busy, (offsets[k], offsets[k] + sizes[k], k))
         total = max((offset + size for offset, size in zip(offsets, sizes, strict=True)), default=0)
         return Layout(tuple(offsets), tuple(sizes), total)
 
@@ -52,13 +51,9 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _meet(one: LiveRange, other: LiveRange) -> bool:
-    return one.first <= other.last and other.first <= one.last
-
-
-def _lowest_gap(busy: Sequence[tuple[int, int]], size: int) -> int:
+def _lowest_gap(busy: Sequence[tuple[int, int, int]], size: int) -> int:
     offset = 0
-    for start, end in busy:
+    for start, end, _ in busy:
         if start - offset >= size:
             return offset
         offset = max(offset, end)

@@ -66,11 +66,13 @@ def _split(index: Index, rank: int, position: int) -> tuple[Index, Index]:
     return index[position : position + rank], index[:position] + index[position + rank :]
 
 
-def _checked(node: Node, value: Expr, extent: Size, where: Expr | None) -> tuple[Size, Expr | None]:
+def _checked(
+    node: Node, axis: int, value: Expr, extent: Size, where: Expr | None
+) -> tuple[Size, Expr | None]:
     """A position along an axis and, unless it is known to be in range, the condition for it."""
     if value.name == "index" and is_within(value.data, extent):
         return value.data, None
-    position = scalar.checked(value, extent, node, where)
+    position = scalar.checked(value, extent, scalar.Site(node, axis), where)
     return of_atom(Opaque(position, extent - 1)), scalar.is_in_range(value, extent)
 
 
@@ -86,7 +88,7 @@ def _gather_element(node: Node, index: Index, read: Read) -> Expr:
     conditions: list[Expr] = []
     for k, axis in enumerate(axes):
         value = read(k + 1, along)
-        computed[axis], inside = _checked(node, value, source.shape[axis], None)
+        computed[axis], inside = _checked(node, axis, value, source.shape[axis], None)
         conditions += [] if inside is None else [inside]
     where = scalar.logical_and(*conditions) if conditions else None
     return read(0, _merge(rest, computed, len(source.shape)), where)
@@ -178,7 +180,7 @@ def _scatter_target(node: Node, index: Index, read: Read) -> Index:
     along, rest = _split(index, len(indices[0].shape), attr(node, "position"))
     computed: dict[int, Size] = {}
     for k, axis in enumerate(axes):
-        computed[axis], _ = _checked(node, read(k + 1, along), base.shape[axis], None)
+        computed[axis], _ = _checked(node, axis, read(k + 1, along), base.shape[axis], None)
     return _merge(rest, computed, len(base.shape))
 
 

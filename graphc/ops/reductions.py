@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.errors import OutOfRangeError
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, DType, bool_, int64
 from graphc.ir.inference import Inference
@@ -250,9 +251,7 @@ for _name, _reference, _doc in (
 ):
     structured(
         _name, _doc, Kind.REDUCTION, attrs={"axis": AttrKind.INT}, infer=_position_type,
-        reference=lambda attrs, x, find=_reference: np.asarray(
-            find(x, attrs["axis"]) if x.size else np.zeros(_without(x, attrs["axis"])), np.int64
-        ),
+        reference=lambda attrs, x, find=_reference: _position(find, x, attrs["axis"]),
         vjp=DISCRETE, jvp=DISCRETE,
         lowering=Reduce(
             _name,
@@ -264,5 +263,9 @@ for _name, _reference, _doc in (
     )  # fmt: skip
 
 
-def _without(x: Array, axis: int) -> tuple[int, ...]:
-    return (*x.shape[:axis], *x.shape[axis + 1 :])
+def _position(find: Callable[..., Array], x: Array, axis: int) -> Array:
+    """Positions of an extreme; OutOfRangeError where there is no element to pick."""
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    if x.shape[axis] == 0 and 0 not in shape:
+        raise OutOfRangeError(f"index -1 is out of range for axis {axis} with size 0")
+    return np.asarray(find(x, axis) if x.size else np.zeros(shape), np.int64)

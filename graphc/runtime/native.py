@@ -105,11 +105,12 @@ class Native:
         base = -(-arena.ctypes.data // ALIGNMENT) * ALIGNMENT
         for k, offset in zip(self._by_role[Role.TEMPORARY], signature.layout.offsets, strict=True):
             table[k] = base + offset
-        status = np.zeros(2, np.int64)
+        status = np.zeros(3, np.int64)
         self._entry(table.ctypes.data, signature.sizes.ctypes.data, status.ctypes.data)
         self._arenas.append(arena)
         if status[0]:
-            raise _out_of_range(self.executable.sites[int(status[0]) - 1], int(status[1]))
+            number, index, size = (int(part) for part in status)
+            raise _out_of_range(self.executable.sites[number - 1], index, size)
 
     def _take_arena(self, size: int) -> Array:
         """Memory for temporaries, from an earlier call if one is large enough."""
@@ -131,5 +132,9 @@ def _link(executable: Executable) -> Any:
     return builder.link(compiler, f"graphc_{next(_names)}")
 
 
-def _out_of_range(site: Site, index: int) -> OutOfRangeError:
-    return OutOfRangeError(f"index {index} is out of range", op=site.op, location=site.location)
+def _out_of_range(site: Site, index: int, size: int) -> OutOfRangeError:
+    return OutOfRangeError(
+        f"index {index} is out of range for axis {site.axis} with size {size}",
+        op=site.op,
+        location=site.location,
+    )

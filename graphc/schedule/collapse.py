@@ -5,39 +5,50 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from graphc.ir import dims
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Axis, Kernel, Map, Reduce, Scan, Scatter, Sort, Stage
+from graphc.schedule.kernel import (
+    Axis,
+    Combine,
+    Fold,
+    Loop,
+    Sort,
+    Statement,
+    Store,
+    Update,
+    roots_of,
+    sizes_of,
+    walk,
+)
+
+Body = tuple[Statement, ...]
 
 
-def collapse(kernel: Kernel) -> Kernel:
-    """The kernel with as few domain axes as its offsets allow, and none of extent 1.
+def collapse(axes: tuple[Axis, ...], body: Body) -> tuple[tuple[Axis, ...], Body]:
+    """As few loops around a body as its offsets allow, and none of extent 1.
 
-    Only the domain is touched: the order inside a reduction is part of its meaning.
+    Loops inside the body stay: the order within a reduction is part of its meaning.
     """
-    kernel = _drop_single(kernel)
-    position = len(kernel.domain) - 2
-    while position >= 0:
-        outer, inner = kernel.domain[position : position + 2]
-        if _runs_straight(kernel, outer, inner):
-            kernel = _join(kernel, position)
-        position -= 1
-    return kernel
+    single = [axis for axis in axes if axis.extent == 1]
+    if single:
+        axes = tuple(axis for axis in axes if axis.extent != 1)
+        body = _substitute(body, {axis.name: 0 for axis in single})
+    place = len(axes) - 2
+    while place >= 0:
+        outer, inner = axes[place : place + 2]
+        if _runs_straight(body, outer, inner):
+            joined = Axis(inner.name, outer.extent * inner.extent)
+            axes = (*axes[:place], joined, *axes[place + 2 :])
+            body = _substitute(body, {outer.name: 0, inner.name: joined.position})
+        place -= 1
+    return axes, body
 
 
-def _drop_single(kernel: Kernel) -> Kernel:
-    single = [axis for axis in kernel.domain if axis.extent == 1]
-    if not single:
-        return kernel
-    kept = tuple(axis for axis in kernel.domain if axis.extent != 1)
-    return _substitute(replace(kernel, domain=kept), {axis.name: 0 for axis in single})
-
-
-def _runs_straight(kernel: Kernel, outer: Axis, inner: Axis) -> bool:
+def _runs_straight(body: Body, outer: Axis, inner: Axis) -> bool:
     """Whether every position depends on the two axes only through outer*extent + inner."""
     a, b = (Symbol(axis.name, axis.extent - 1) for axis in (outer, inner))
-    return all(_joins(size, a, b, inner.extent) for size in _positions(kernel))
+    return all(_joins(size, a, b, inner.extent) for size in _positions(body))
 
 
 def _joins(size: Size, outer: Symbol, inner: Symbol, extent: Size) -> bool:
@@ -50,23 +61,16 @@ def _joins(size: Size, outer: Symbol, inner: Symbol, extent: Size) -> bool:
     return bool(by_outer[0] == by_inner[0] * extent)
 
 
-def _positions(kernel: Kernel) -> list[Size]:
-    found: list[Size] = [size for expr in kernel.expressions() for size in expr.indices()]
-    for stage in kernel.stages:
-        found.extend(axis.extent for axis in stage.axes)
-        if not isinstance(stage, Reduce):
-            found.append(stage.offset)
+def _positions(body: Body) -> list[Size]:
+    statements = list(walk(body))
+    roots = tuple(expr for statement in statements for expr in roots_of(statement))
+    found: list[Size] = [size for expr in scalar.walk(roots) for size in expr.indices()]
+    for statement in statements:
+        found.extend(sizes_of(statement))
     return found
 
 
-def _join(kernel: Kernel, position: int) -> Kernel:
-    outer, inner = kernel.domain[position : position + 2]
-    joined = Axis(inner.name, outer.extent * inner.extent)
-    domain = (*kernel.domain[:position], joined, *kernel.domain[position + 2 :])
-    return _substitute(replace(kernel, domain=domain), {outer.name: 0, inner.name: joined.position})
-
-
-def _substitute(kernel: Kernel, values: Mapping[str, Size]) -> Kernel:
+def _substitute(body: Body, values: Mapping[str, Size]) -> Body:
     done: dict[Expr, Expr] = {}
 
     def change(expr: Expr) -> Expr:
@@ -77,19 +81,24 @@ def _substitute(kernel: Kernel, values: Mapping[str, Size]) -> Kernel:
     def move(size: Size) -> Size:
         return dims.substitute(size, values)
 
-    def rebuilt(stage: Stage) -> Stage:
-        match stage:
-            case Map():
-                return replace(stage, value=change(stage.value), offset=move(stage.offset))
-            case Reduce():
-                return replace(stage, operands=tuple(change(expr) for expr in stage.operands))
-            case Scan():
-                return replace(stage, operand=change(stage.operand), offset=move(stage.offset))
-            case Scatter():
-                where = None if stage.where is None else change(stage.where)
-                value, offset = change(stage.value), move(stage.offset)
-                return replace(stage, value=value, offset=offset, where=where)
+    def rebuilt(statement: Statement) -> Statement:
+        match statement:
+            case Store():
+                return replace(
+                    statement, value=change(statement.value), offset=move(statement.offset)
+                )
+            case Update():
+                where = None if statement.where is None else change(statement.where)
+                value, offset = change(statement.value), move(statement.offset)
+                return replace(statement, value=value, offset=offset, where=where)
+            case Combine():
+                return replace(statement, operands=tuple(map(change, statement.operands)))
+            case Loop():
+                axis = replace(statement.axis, extent=move(statement.axis.extent))
+                return replace(statement, axis=axis, body=tuple(map(rebuilt, statement.body)))
+            case Fold():
+                return replace(statement, body=tuple(map(rebuilt, statement.body)))
             case Sort():
-                return replace(stage, key=change(stage.key), offset=move(stage.offset))
+                return replace(statement, key=change(statement.key), offset=move(statement.offset))
 
-    return replace(kernel, stages=tuple(rebuilt(stage) for stage in kernel.stages))
+    return tuple(map(rebuilt, body))

@@ -1,261 +1,280 @@
-"""Which values get a buffer of their own, and which of those are computed in one kernel.
+"""Which values are computed once, and which of those are computed in one kernel.
 
-Every other value is recomputed where it is read. A value gets a buffer when the program needs it
-in memory (an output, a sorted row, an operand that is read over and over) or when recomputing
-it would cost more than storing it. The reason is recorded and can be asked for.
+Every other value is recomputed where it is read. A value is computed once when the program needs
+it in memory, when it combines many elements, or when recomputing it would cost more than keeping
+it; the reason is recorded and can be asked for. Values computed once form *groups*: all values
+of a group share their leading dims, the group's *domain*, and a row of one needs no more than the
+same row of the others. A group becomes one kernel, which reads each row once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from graphc.ir import dims
+from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
-from graphc.ir.lowering import Buffer, Pointwise, Reduce
+from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
+from graphc.schedule.alignment import aligned_dims, is_same_position, without_ones
+from graphc.schedule.keeping import is_buffer, is_literal, once_computed
 
-#: Machine operations an element may cost and still be recomputed for a second reader.
-CHEAP = 6
-#: Nodes in one expression, and how deeply they may be nested, before it is cut.
-MOST_NODES, MOST_DEPTH = 160, 48
 #: Values computed by one kernel, and nodes in all its expressions.
-MOST_STAGES, MOST_IN_KERNEL = 48, 240
+MOST_VALUES, MOST_NODES = 64, 400
+#: Elements of a row, if known: what is kept of it must stay in the cache.
+MOST_IN_ROW = 1 << 15
+#: Rows below which a kernel is not cut by rows: there would be nothing to share out.
+FEWEST_ROWS = 8
 
-_PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a value reads another one: in how many leading dims aligned, and if only in place."""
+
+    aligned: int
+    same: bool
+
+
+Links = dict[Node, Link]
 
 
 @dataclass(eq=False)
 class Group:
-    """Values computed by one kernel, all over the same domain."""
+    """Values computed by one kernel over a common domain, the leading `rank` dims.
 
-    domain: Shape
+    `firm`: the domain must stay as it is. `chunked`: a long vector is reduced in chunks.
+    """
+
+    shape: Shape
+    rank: int
     level: int
+    firm: bool = False
+    chunked: bool = False
+    open: bool = True
     nodes: list[Node] = field(default_factory=list)
-    can_grow: bool = True
     weight: int = 0
+
+    @property
+    def domain(self) -> Shape:
+        return self.shape[: self.rank]
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is something along a row, or rows are reduced in blocks."""
+        return any(
+            isinstance(node.op.lowering, BlockReduce) or len(extended(node)) > self.rank
+            for node in self.nodes
+        )
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """Why each value that is not recomputed is not, and the kernels in running order.
+    """Why values are computed once, the groups in running order, and what goes to memory.
 
-    `kept` are the values that must go to memory, since another kernel or the user reads them.
+    `kept` are the values that another kernel or the user reads; `links` says how every computed
+    value reads the ones computed once.
     """
 
     reasons: dict[Node, str]
     groups: list[Group]
     kept: set[Node]
+    links: dict[Node, Links]
 
 
 def fuse(graph: Graph) -> Fusion:
     """Cut a graph into kernels. Linear in its size."""
-    reasons, weights = stored_values(graph)
-    sources = _all_sources(graph, reasons)
-    groups = _group(graph, reasons, weights, sources)
-    return Fusion(reasons, groups, _kept(graph, groups, sources))
-
-
-def is_buffer(node: Node) -> bool:
-    """Whether the value is in memory before the program starts."""
-    if node.op.name == "constant":
-        return node.tensor.size != 1
-    return isinstance(node.op.lowering, Buffer)
-
-
-def is_literal(node: Node) -> bool:
-    """Whether the value is one number known now, to be written into the code."""
-    return node.op.name == "constant" and node.tensor.size == 1
-
-
-def stored_values(graph: Graph) -> tuple[dict[Node, str], dict[Node, int]]:
-    """The values that are computed once, with the reason for each, and the sizes of expressions."""
-    users = graph.users()
-    outputs = set(graph.roots)
-    reasons: dict[Node, str] = {}
-    cost: dict[Node, int] = {}
-    weight: dict[Node, tuple[int, int]] = {}
-    for node in graph.nodes:
-        if is_buffer(node) or is_literal(node):
-            continue
-        inline = [operand for operand in node.inputs if operand not in reasons]
-        cost[node] = node.op.cost + sum(cost.get(operand, 0) for operand in inline)
-        sizes = [weight.get(operand, (0, 0)) for operand in inline]
-        weight[node] = (
-            1 + sum(size[0] for size in sizes),
-            1 + max((s[1] for s in sizes), default=0),
-        )
-        reason = _reason(node, users[node], node in outputs, cost[node], weight[node])
-        if reason:
-            reasons[node] = reason
-    return reasons, {node: nodes for node, (nodes, _) in weight.items()}
-
-
-def _reason(
-    node: Node, users: list[Node], is_output: bool, cost: int, weight: tuple[int, int]
-) -> str | None:
-    """Why the value must be stored; None if it is recomputed where it is read."""
-    if is_output:
-        return "is fetched or assigned"
-    if not isinstance(node.op.lowering, Pointwise):
-        return f"is a {node.op.kind.value}"
-    if weight[0] > MOST_NODES or weight[1] > MOST_DEPTH:
-        return "is large enough for one expression"
-    for user in users:
-        reason = _reason_for(node, user, cost)
-        if reason:
-            return reason
-    if len(set(users)) > 1 and cost > CHEAP and not _repeats_elements(node):
-        return f"has {len(set(users))} readers and costs {cost} operations an element"
-    return None
-
-
-def _reason_for(node: Node, user: Node, cost: int) -> str | None:
-    if user.op.kind is Kind.CONTRACTION:
-        return _reason_for_product(node, user)
-    if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
-        return None
-    checks = node.op.kind is Kind.GATHER
-    if checks and user.op.kind not in (Kind.ELEMENTWISE, Kind.REDUCTION):
-        return f"checks indices and is read in part by {user.op.name}"
-    if cost > CHEAP and _rereads(node, user):
-        return f"is read over and over by {user.op.name} and costs {cost} operations an element"
-    return None
-
-
-def _rereads(node: Node, user: Node) -> bool:
-    """Whether the user reads elements of the node more than once, or many branches of them."""
-    if user.op.name == "broadcast_to":
-        return node.tensor.size != user.tensor.size
-    return user.op.kind is Kind.GATHER or user.op.name == "concat"
-
-
-def _repeats_elements(node: Node) -> bool:
-    return node.op.name == "broadcast_to"
-
-
-def _reason_for_product(node: Node, user: Node) -> str | None:
-    """A product rereads its operands, so only plain views of stored values go in as they are."""
-    transposed = False
-    inner = node
-    while inner.op.name in _PLAIN_VIEWS:
-        transposed = transposed or _moves_last_axis(inner)
-        inner = inner.inputs[0]
-    if not is_buffer(inner) and isinstance(inner.op.lowering, Pointwise):
-        return f"is read over and over by {user.op.name}"
-    if transposed and node is user.inputs[1]:
-        return f"is laid out by rows for {user.op.name}"
-    return None
-
-
-def _moves_last_axis(view: Node) -> bool:
-    if view.op.name == "permute_dims":
-        axes = view.attrs["axes"]
-        return bool(axes) and axes[-1] != len(axes) - 1
-    return view.op.name == "reshape" and view.shape[-1:] != view.inputs[0].shape[-1:]
-
-
-def _all_sources(graph: Graph, reasons: dict[Node, str]) -> dict[Node, dict[Node, bool]]:
-    """For every computed node the once-computed values it reads; see `_sources`."""
-    known: dict[Node, dict[Node, bool]] = {}
-    for node in graph.nodes:
-        if not is_literal(node) and not is_buffer(node):
-            known[node] = _sources(node, reasons, known)
-    return known
-
-
-def _group(
-    graph: Graph,
-    reasons: dict[Node, str],
-    weights: dict[Node, int],
-    sources: dict[Node, dict[Node, bool]],
-) -> list[Group]:
-    """Put every once-computed value into a kernel, one that it can share a domain with if any."""
-    home: dict[Node, Group] = {}
-    open_groups: dict[tuple[Shape, int], Group] = {}
-    groups: list[Group] = []
-    for node in graph.nodes:
-        if node not in reasons:
-            continue
-        group = _join(node, weights[node], sources[node], home, open_groups)
-        if group is None:
-            level = 1 + max((home[s].level for s in sources[node] if s in home), default=0)
-            group = Group(node.shape, level, can_grow=_takes_company(node))
-            groups.append(group)
-            if isinstance(node.op.lowering, Pointwise):
-                open_groups[node.shape, level] = group
-        group.nodes.append(node)
-        group.weight += weights[node]
-        home[node] = group
-    return sorted(groups, key=lambda group: group.level)
-
-
-def _kept(
-    graph: Graph, groups: list[Group], sources: dict[Node, dict[Node, bool]]
-) -> set[Node]:
-    """Values read by another kernel than their own, or fetched, or assigned."""
+    reasons, weights = once_computed(graph)
+    links = _all_links(graph, reasons)
+    groups = _Grouping(links, weights).run([node for node in graph.nodes if node in reasons])
     home = {node: group for group in groups for node in group.nodes}
     kept = set(graph.roots)
     for node, group in home.items():
-        kept.update(s for s in sources[node] if s in home and home[s] is not group)
-    return kept
+        kept.update(s for s in links[node] if s in home and home[s] is not group)
+        kept.update([node] if isinstance(node.op.lowering, BlockReduce) else [])
+    return Fusion(reasons, groups, kept, links)
 
 
-def _takes_company(node: Node) -> bool:
-    return isinstance(node.op.lowering, Pointwise | Reduce)
+def _all_links(graph: Graph, reasons: dict[Node, str]) -> dict[Node, Links]:
+    """For every computed node, its links to stored values, through what is recomputed."""
+    known: dict[Node, Links] = {}
+    for node in graph.nodes:
+        if is_literal(node) or is_buffer(node):
+            continue
+        found: Links = {}
+        for k, operand in enumerate(node.inputs):
+            here = Link(aligned_dims(node, k), is_same_position(node, k))
+            if operand in reasons or is_buffer(operand):
+                reached = {operand: Link(len(operand.shape), True)}
+            else:
+                reached = known.get(operand, {})
+            for source, link in reached.items():
+                _add_link(
+                    found, source, Link(min(here.aligned, link.aligned), here.same and link.same)
+                )
+        known[node] = found
+    return known
 
 
-def _sources(
-    node: Node, reasons: dict[Node, str], known: dict[Node, dict[Node, bool]]
-) -> dict[Node, bool]:
-    """The stored values read to compute the node; True if read only at the same position."""
-    found: dict[Node, bool] = {}
-    straight = node.op.kind is Kind.ELEMENTWISE or node.op.name == "identity"
-    for operand in node.inputs:
-        if operand in reasons or is_buffer(operand):
-            reached = {operand: True}
-        else:
-            reached = known.get(operand, {})
-        for source, same in reached.items():
-            found[source] = found.get(source, True) and same and straight
-    return found
+def _add_link(links: Links, source: Node, new: Link) -> None:
+    old = links.get(source)
+    if old is not None:
+        new = Link(min(old.aligned, new.aligned), old.same and new.same)
+    links[source] = new
 
 
-def _join(
-    node: Node,
-    weight: int,
-    sources: dict[Node, bool],
-    home: dict[Node, Group],
-    open_groups: dict[tuple[Shape, int], Group],
-) -> Group | None:
-    """A kernel that can compute the node as well: same domain, and nothing it needs comes later."""
-    if not isinstance(node.op.lowering, Pointwise):
+def extended(node: Node) -> Shape:
+    """The dims over which a value is worked out: a reduction's are those of what it reduces.
+
+    Dims of size 1 at the end count for nothing.
+    """
+    if isinstance(node.op.lowering, Reduce | BlockReduce) and node.op.name != "matmul":
+        return without_ones(node.inputs[0].shape)
+    return without_ones(node.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """How a node can be computed: the shape that leads to its domain, and the most dims of it."""
+
+    shape: Shape
+    rank: int
+    firm: bool = False
+    exact: bool = False  # the domain must have just `rank` dims
+    chunked: bool = False
+    alone: bool = False
+
+
+def _wish(node: Node) -> _Wish:
+    form = node.op.lowering
+    if isinstance(form, Pointwise):
+        return _Wish(extended(node), len(extended(node)))
+    if isinstance(form, BlockReduce):
+        source = node.inputs[0].shape
+        if node.op.name == "chunk_reduce":
+            return _Wish(source, 1, exact=True, chunked=True)
+        return _Wish(source, node.attrs["count"], exact=True)
+    if isinstance(form, Reduce) and form.combiner != "dot":
+        source, axes = node.inputs[0].shape, _axes(node)
+        if axes == tuple(range(len(source) - len(axes), len(source))):
+            return _Wish(source, len(source) - len(axes))
+    if isinstance(form, Reduce):
+        shape = without_ones(node.shape)
+        return _Wish(shape, len(shape), firm=True)
+    return _Wish(node.shape, len(node.shape), firm=True, alone=True)
+
+
+def _axes(node: Node) -> tuple[int, ...]:
+    attrs = node.attrs
+    return tuple(sorted(attrs["axes"])) if "axes" in attrs else (attrs["axis"],)
+
+
+class _Grouping:
+    """Puts values into groups, each into one that it can join if there is any."""
+
+    def __init__(self, links: dict[Node, Links], weights: dict[Node, int]) -> None:
+        self.links = links
+        self.weights = weights
+        self.home: dict[Node, Group] = {}
+        self.groups: list[Group] = []
+        self.by_shape: dict[tuple[Shape, int], Group] = {}
+        self.by_source: dict[tuple[Node, int], Group] = {}
+
+    def run(self, nodes: list[Node]) -> list[Group]:
+        """The groups in running order."""
+        for node in nodes:
+            wish = _wish(node)
+            group = self._find(node, wish) or self._start(node, wish)
+            group.nodes.append(node)
+            group.weight += self.weights[node]
+            self.home[node] = group
+            self._register(node, group)
+        return sorted(self.groups, key=lambda group: group.level)
+
+    def _start(self, node: Node, wish: _Wish) -> Group:
+        level = 1 + self._level(node)
+        group = Group(wish.shape, wish.rank, level, firm=wish.firm, chunked=wish.chunked)
+        group.open = not wish.alone
+        self.groups.append(group)
+        return group
+
+    def _register(self, node: Node, group: Group) -> None:
+        if not group.open:
+            return
+        if not group.firm:
+            self.by_shape.setdefault((extended(node), group.level), group)
+        for source in self.links[node]:
+            self.by_source.setdefault((source, group.level), group)
+
+    def _level(self, node: Node) -> int:
+        return max((self.home[s].level for s in self.links[node] if s in self.home), default=0)
+
+    def _find(self, node: Node, wish: _Wish) -> Group | None:
+        """A group to join: of a value that is read, else one that reads the same, else alike."""
+        if wish.alone or (wish.firm and not isinstance(node.op.lowering, Pointwise)):
+            return None
+        level = self._level(node)
+        sources = [s for s in self.links[node] if s in self.home]
+        near = dict.fromkeys(self.home[s] for s in sources if self.home[s].level == level)
+        for group in near:
+            if self._join(node, wish, group):
+                return group
+        if len(near) > 1:
+            return None
+        beside = [self.by_source.get((s, level + 1)) for s in self.links[node]]
+        beside.append(self.by_shape.get((wish.shape, level + 1)))
+        for other in dict.fromkeys(beside):
+            if other is not None and not other.firm and self._join(node, wish, other):
+                return other
         return None
-    inner = {home[source]: True for source in sources if source in home}
-    level = max((group.level for group in inner), default=0)
-    for candidate in sorted(inner, key=lambda group: -group.level):
-        if candidate.level < level:
-            break
-        if _fits(node, weight, candidate, sources, home):
-            return candidate
-    sibling = open_groups.get((node.shape, level + 1))
-    return sibling if sibling is not None and _has_room(sibling, weight) else None
+
+    def _join(self, node: Node, wish: _Wish, group: Group) -> bool:
+        """Whether the node can be computed in the group, whose domain may lose inner dims."""
+        if not group.open or len(group.nodes) >= MOST_VALUES:
+            return False
+        if group.weight + self.weights[node] > MOST_NODES:
+            return False
+        rank = min(group.rank, wish.rank)
+        for source, link in self.links[node].items():
+            if self.home.get(source) is group:
+                if isinstance(source.op.lowering, BlockReduce):
+                    return False
+                rank = min(rank, link.aligned)
+            elif source in self.home and self.home[source].level >= group.level:
+                return False
+        if not self._fits(node, wish, group, rank):
+            return False
+        group.rank = rank
+        group.chunked = group.chunked or wish.chunked
+        return True
+
+    def _fits(self, node: Node, wish: _Wish, group: Group, rank: int) -> bool:
+        if wish.shape[:rank] != group.shape[:rank] or (wish.exact and rank != wish.rank):
+            return False
+        if rank < group.rank and (group.firm or not _worth_cutting(group, rank)):
+            return False
+        if rank < group.rank and any(_wish(other).exact for other in group.nodes):
+            return False
+        if wish.chunked or group.chunked:
+            vector = wish.shape[:1]
+            return rank == 1 and all(extended(n) == vector for n in (*group.nodes, node))
+        if group.firm and wish.rank > rank:
+            return False
+        if rank == 0 < wish.rank and not isinstance(dims.product(wish.shape), int):
+            return False  # what may be long would no longer be shared out
+        return all(_row_size(n, rank) <= MOST_IN_ROW for n in (*group.nodes, node))
 
 
-def _has_room(group: Group, weight: int) -> bool:
-    return len(group.nodes) < MOST_STAGES and group.weight + weight <= MOST_IN_KERNEL
+def _worth_cutting(group: Group, rank: int) -> bool:
+    """Whether the leading dims leave enough rows to share out, as far as is known."""
+    rows = dims.product(group.shape[:rank])
+    return rank > 0 and (not isinstance(rows, int) or rows >= FEWEST_ROWS)
 
 
-def _fits(
-    node: Node,
-    weight: int,
-    group: Group,
-    sources: dict[Node, bool],
-    home: dict[Node, Group],
-) -> bool:
-    if not group.can_grow or group.domain != node.shape or not _has_room(group, weight):
-        return False
-    others = [home[s] for s in sources if s in home and home[s] is not group]
-    if any(other.level >= group.level for other in others):
-        return False
-    return all(same for source, same in sources.items() if home.get(source) is group)
+def _row_size(node: Node, rank: int) -> int:
+    """Elements along a row, as far as they are known."""
+    known: Size = 1
+    for size in extended(node)[rank:]:
+        known = known * size if isinstance(size, int) else known
+    assert isinstance(known, int)
+    return known

@@ -1,8 +1,8 @@
 """Kernels: the one form of loop nest into which every graph is cut.
 
-A kernel runs its stages, one after another, at every point of a parallel *domain*. A stage has
-loops of its own inside, and leaves either elements in buffers or a value (`local`) for the
-stages after it. The form says nothing of the target machine.
+A kernel is a tree of loops. Its outermost loop may be cut into ranges that run at once; inside
+are stores, reductions and further loops, in their order. Row-local values live in *scratch*,
+which stays in the cache. The form says nothing of the target machine.
 
 Names are canonical: arguments are `a0, a1, ...` in the order of first use, axes `$0, $1, ...`.
 Two kernels with the same `key` are the same kernel, and share one native function.
@@ -11,14 +11,14 @@ Two kernels with the same `key` are the same kernel, and share one native functi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 
 from graphc.ir import scalar
-from graphc.ir.dims import Dim, Size, symbol
+from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
-from graphc.ir.scalar import Expr
+from graphc.ir.scalar import Expr, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Axis:
     extent: Size
 
     @property
-    def position(self) -> Dim:
-        """The loop's running position."""
-        return symbol(self.name, self.extent - 1)
+    def position(self) -> Size:
+        """The loop's running position; 0 if there is no other."""
+        return 0 if self.extent == 1 else symbol(self.name, self.extent - 1)
 
     def __str__(self) -> str:
         return f"{self.name} < {self.extent}"
@@ -50,92 +50,82 @@ class Argument:
         return f"{'out ' if self.written else ''}{self.name}: {self.dtype}[{self.size}]"
 
 
-#: How a stage's text shows an expression.
-Show = Callable[[Expr], str]
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """Room for values along one row, private to whoever works on the row."""
+
+    name: str
+    dtype: DType
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.dtype}[{self.size}]"
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
-    """Store a value at an offset of a buffer."""
+class Store:
+    """Put a value at an offset of a buffer."""
 
     target: str
     offset: Size
     value: Expr
 
-    axes: tuple[Axis, ...] = ()
-
-    def values(self) -> tuple[Expr, ...]:
-        return (self.value,)
-
-    def text(self, show: Show) -> str:
-        """What is stored where."""
-        return f"{self.target}[{self.offset}] = {show(self.value)}"
-
 
 @dataclass(frozen=True, slots=True)
-class Reduce:
-    """Combine operands over the axes, leaving the result as a local value.
+class Update:
+    """Combine a value into what a buffer holds at an offset, where the condition holds.
 
-    With `lanes`, elements along the last axis go to lane (position modulo the number of lanes)
-    and lanes are combined as a tree at the end; without, they are combined in their order. The
-    choice follows from the op's shapes alone, so the bits do not depend on fusion.
+    Updates happen strictly in the order of the loops around them.
     """
 
-    axes: tuple[Axis, ...]
-    combiner: str
-    operands: tuple[Expr, ...]
-    result: str
-    dtype: DType
-    lanes: bool
-
-    def values(self) -> tuple[Expr, ...]:
-        return self.operands
-
-    def text(self, show: Show) -> str:
-        """What is combined, and how."""
-        how = "lanes " if self.lanes else ""
-        return f"{self.result} = {how}{self.combiner}({', '.join(map(show, self.operands))})"
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """Combine operands along one axis in their order, storing every intermediate result."""
-
-    axes: tuple[Axis]
-    combiner: str
-    operand: Expr
     target: str
     offset: Size
-
-    def values(self) -> tuple[Expr, ...]:
-        return (self.operand,)
-
-    def text(self, show: Show) -> str:
-        """What is combined and stored."""
-        running = f"running {self.combiner}({show(self.operand)})"
-        return f"{self.target}[{self.offset}] = {running}"
-
-
-@dataclass(frozen=True, slots=True)
-class Scatter:
-    """Add values at computed offsets of a buffer, strictly in the order of the loops.
-
-    Nothing is touched where the condition does not hold.
-    """
-
-    axes: tuple[Axis, ...]
-    target: str
-    offset: Size
+    combiner: str
     value: Expr
     where: Expr | None = None
 
-    def values(self) -> tuple[Expr, ...]:
-        return (self.value,) if self.where is None else (self.value, self.where)
 
-    def text(self, show: Show) -> str:
-        """What is added where."""
-        condition = "" if self.where is None else f" if {show(self.where)}"
-        return f"{self.target}[{self.offset}] += {show(self.value)}{condition}"
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """Take operands into a running reduction, whose value so far is then a local."""
+
+    result: str
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A value combined from many.
+
+    With `lanes`, elements along the innermost loop go to lane (position modulo the number of
+    lanes) and lanes are combined as a tree at the end; without, they are combined in their
+    order. The choice follows from the op's shapes alone, so the bits do not depend on fusion.
+    `position` is what argmax and argmin tell of the element they pick.
+    """
+
+    result: str
+    combiner: str
+    dtype: DType
+    element: DType
+    lanes: bool
+    position: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Statements repeated along an axis; `vector`: at several positions together."""
+
+    axis: Axis
+    body: tuple[Statement, ...]
+    vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Statements that `Combine` into reductions, whose results are locals after them."""
+
+    reductions: tuple[Reduction, ...]
+    body: tuple[Statement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +135,7 @@ class Sort:
     `keys` and `places` are workspaces of twice the axis' extent.
     """
 
-    axes: tuple[Axis]
+    axis: Axis
     key: Expr
     keys: str
     places: str
@@ -153,62 +143,27 @@ class Sort:
     offset: Size
     positions: bool
 
-    def values(self) -> tuple[Expr, ...]:
-        return (self.key,)
 
-    def text(self, show: Show) -> str:
-        """What is sorted, where to, and with which workspaces."""
-        what = "argsort" if self.positions else "sort"
-        sorted_ = f"{what}({show(self.key)}) using {self.keys}, {self.places}"
-        return f"{self.target}[{self.offset}] = {sorted_}"
-
-
-Stage = Map | Reduce | Scan | Scatter | Sort
-
-
-def roots(stage: Stage) -> tuple[Expr, ...]:
-    """The expressions of a stage, those on which the place of its result depends included."""
-    offset = 0 if isinstance(stage, Reduce) else stage.offset
-    return (*stage.values(), *scalar.opaque_values(offset))
+Statement = Store | Update | Combine | Loop | Fold | Sort
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Stages run at every point of a domain.
+    """A tree of loops over the buffers it is given.
 
-    `vector` names the axis whose positions are worked on several at a time: the last of the
-    domain, or the last inner axis of the reductions; None where order forbids it. `sites` are
-    the nodes whose indices are checked at run time.
+    The outermost loop, if `parallel`, may be cut anywhere: no position of it depends on another.
+    `sites` is where indices are checked at run time.
     """
 
-    domain: tuple[Axis, ...]
-    stages: tuple[Stage, ...]
+    body: tuple[Statement, ...]
     arguments: tuple[Argument, ...]
-    vector: str | None
-    sites: tuple[Node, ...] = ()
+    scratch: tuple[Scratch, ...]
+    parallel: bool
+    sites: tuple[Site, ...] = ()
 
-    def expressions(self) -> Iterator[Expr]:
-        """Every expression in the stages, arguments first."""
-        yield from scalar.walk(tuple(value for stage in self.stages for value in roots(stage)))
-
-    def __str__(self) -> str:
-        lines = [f"kernel({', '.join(map(str, self.arguments))}) {{"]
-        indent = "  "
-        if self.domain:
-            vector = f" vector {self.vector}" if self.vector else ""
-            lines.append(f"  for {', '.join(map(str, self.domain))}{vector}:")
-            indent = "    "
-        names: dict[Expr, str] = {}
-        shared = self._shared()
-        for stage in self.stages:
-            loops = f"for {', '.join(map(str, stage.axes))}: " if stage.axes else ""
-            for expr in scalar.walk(roots(stage)):
-                if expr in shared and expr not in names:
-                    text = expr.text(names)
-                    names[expr] = f"t{len(names)}"
-                    lines.append(f"{indent}{loops}{names[expr]} = {text}")
-            lines.append(f"{indent}{loops}{stage.text(lambda expr: expr.text(names))}")
-        return "\n".join([*lines, "}"])
+    def statements(self) -> Iterator[Statement]:
+        """Every statement, outer ones first."""
+        return walk(self.body)
 
     def key(self) -> Hashable:
         """Equal for kernels that can share one function: the text, and what it leaves open.
@@ -224,13 +179,13 @@ class Kernel:
                 checks.append(sites[expr.data[1]])
         return str(self), tuple(constants), tuple(checks)
 
-    def _shared(self) -> set[Expr]:
-        """Operations that are used more than once, and get a name of their own in the text."""
-        uses: Counter[Expr] = Counter(value for stage in self.stages for value in stage.values())
-        for expr in self.expressions():
-            uses.update(scalar.operands(expr))
-        plain = ("const", "index", "local", "load")
-        return {expr for expr, count in uses.items() if count > 1 and expr.name not in plain}
+    def expressions(self) -> Iterator[Expr]:
+        """Every expression in the statements, arguments first."""
+        roots = [expr for statement in self.statements() for expr in roots_of(statement)]
+        return scalar.walk(tuple(roots))
+
+    def __str__(self) -> str:
+        return _Writer(self).text()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -253,7 +208,7 @@ class Launch:
     operands: tuple[Node | Workspace, ...]
     nodes: tuple[Node, ...]
     reason: str
-    sites: tuple[Node, ...]
+    sites: tuple[Site, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -268,3 +223,113 @@ class Schedule:
         for launch in self.launches:
             found.setdefault(launch.kernel.key(), launch.kernel)
         return list(found.values())
+
+
+def walk(body: tuple[Statement, ...]) -> Iterator[Statement]:
+    """Every statement of a body, outer ones first."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop | Fold):
+            yield from walk(statement.body)
+
+
+def values_of(statement: Statement) -> tuple[Expr, ...]:
+    """The expressions that a statement itself evaluates."""
+    match statement:
+        case Store(value=value):
+            return (value,)
+        case Update(value=value, where=where):
+            return (value,) if where is None else (value, where)
+        case Combine(operands=operands):
+            return operands
+        case Sort(key=key):
+            return (key,)
+        case Loop() | Fold():
+            return ()
+
+
+def sizes_of(statement: Statement) -> tuple[Size, ...]:
+    """The offsets and extents in a statement itself."""
+    match statement:
+        case Store(offset=offset) | Update(offset=offset):
+            return (offset,)
+        case Sort(axis=axis, offset=offset):
+            return (axis.extent, offset)
+        case Loop(axis=axis):
+            return (axis.extent,)
+        case Combine() | Fold():
+            return ()
+
+
+def roots_of(statement: Statement) -> tuple[Expr, ...]:
+    """The expressions of a statement, those on which offsets depend included."""
+    inner = [expr for size in sizes_of(statement) for expr in scalar.opaque_values(size)]
+    return (*values_of(statement), *inner)
+
+
+class _Writer:
+    """A kernel as text. Operations used more than once in a body get names."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.names: dict[Expr, str] = {}
+        uses: Counter[Expr] = Counter()
+        for statement in kernel.statements():
+            uses.update(values_of(statement))
+        for expr in kernel.expressions():
+            uses.update(scalar.operands(expr))
+        plain = ("const", "index", "local", "load")
+        self.shared = {e for e, count in uses.items() if count > 1 and e.name not in plain}
+
+    def text(self) -> str:
+        scratch = ", ".join(map(str, self.kernel.scratch))
+        room = f" scratch {scratch}" if scratch else ""
+        head = f"kernel({', '.join(map(str, self.kernel.arguments))}){room} {{"
+        return "\n".join([head, *self._body(self.kernel.body, "  "), "}"])
+
+    def _body(self, body: tuple[Statement, ...], indent: str) -> list[str]:
+        lines = []
+        for statement in body:
+            for expr in scalar.walk(roots_of(statement)):
+                if expr in self.shared and expr not in self.names:
+                    text = expr.text(self.names)
+                    self.names[expr] = f"t{len(self.names)}"
+                    lines.append(f"{indent}{self.names[expr]} = {text}")
+            lines.extend(self._statement(statement, indent))
+        return lines
+
+    def _statement(self, statement: Statement, indent: str) -> list[str]:
+        match statement:
+            case Loop(axis, body, vector):
+                parallel = "parallel " if self._is_cut(statement) else ""
+                how = f"{parallel}{'vector ' if vector else ''}for"
+                return [f"{indent}{how} {axis}:", *self._body(body, indent + "  ")]
+            case Fold(reductions, body):
+                parts = [
+                    f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
+                ]
+                return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
+            case _:
+                return [indent + self._line(statement)]
+
+    def _is_cut(self, loop: Loop) -> bool:
+        return self.kernel.parallel and loop is self.kernel.body[0]
+
+    def _line(self, statement: Statement) -> str:
+        def show(expr: Expr) -> str:
+            return expr.text(self.names)
+
+        match statement:
+            case Store(target, offset, value):
+                return f"{target}[{offset}] = {show(value)}"
+            case Update(target, offset, combiner, value, where):
+                condition = "" if where is None else f" if {show(where)}"
+                return f"{target}[{offset}] {combiner}= {show(value)}{condition}"
+            case Combine(result, operands):
+                return f"{result} <- {', '.join(map(show, operands))}"
+            case Sort(axis, key, keys, places, target, offset, positions):
+                what = "argsort" if positions else "sort"
+                sorted_ = f"{what}({show(key)}) using {keys}, {places}"
+                return f"for {axis}: {target}[{offset}] = {sorted_}"
+            case _:
+                raise AssertionError(statement)

@@ -12,6 +12,8 @@ Array = np.ndarray[Any, Any]
 
 #: Partial results of a reduction along the last axis, which fix its order.
 PARTIALS = 64
+#: Rows combined in order before blocks of them are, and elements of a vector before chunks are.
+BLOCK, CHUNK = 64, 4096
 
 
 def identity_of(name: str, dtype: DType) -> Any:
@@ -48,6 +50,43 @@ def in_lanes(name: str, x: Array, dtype: DType) -> Array:
             half = len(partial) // 2
             partial = COMBINE[name](partial[:half], partial[half:])
     return finished(name, partial[0], dtype)
+
+
+def in_blocks(name: str, x: Array, dtype: DType) -> Array:
+    """What is left of each block of rows [blocks, ...], its rows combined in order.
+
+    Not yet finished: a sum of nothing but -0.0 is still -0.0.
+    """
+    blocks = []
+    with np.errstate(all="ignore"):
+        for start in range(0, len(x), BLOCK):
+            total = np.full(x.shape[1:], identity_of(name, dtype), dtype.numpy)
+            for row in x[start : start + BLOCK]:
+                total = np.asarray(COMBINE[name](total, row))
+            blocks.append(total)
+    return np.reshape(np.asarray(blocks, dtype.numpy), (len(blocks), *x.shape[1:]))
+
+
+def by_columns(name: str, x: Array, dtype: DType, *, split: bool = True) -> Array:
+    """Combined along the first axis: in blocks of rows, whose results are combined in order.
+
+    `split` tells whether the number of rows is above a block's, or unknown when compiling.
+    """
+    return in_order(name, in_blocks(name, x, dtype) if split else x, dtype)
+
+
+def by_chunks(name: str, x: Array, dtype: DType, *, split: bool = True) -> Array:
+    """A vector combined: by lanes in chunks, whose results are combined by lanes again."""
+    if split:
+        parts = [x[start : start + CHUNK] for start in range(0, len(x), CHUNK)]
+        x = np.asarray([in_lanes(name, part[None], dtype) for part in parts], dtype.numpy)
+    return in_lanes(name, x[None], dtype)
+
+
+def by_rows(name: str, x: Array, dtype: DType, *, split: bool = True) -> Array:
+    """A matrix combined: each row by lanes, then rows in blocks, then the blocks by lanes."""
+    rows = np.asarray([in_lanes(name, row[None], dtype) for row in x], dtype.numpy)
+    return in_lanes(name, (in_blocks(name, rows, dtype) if split else rows)[None], dtype)
 
 
 def finished(name: str, total: Any, dtype: DType) -> Array:

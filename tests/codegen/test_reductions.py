@@ -12,7 +12,15 @@ from graphc.ir.dims import symbol
 from graphc.ir.dtypes import ALL, FLOATS, DType, float32
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from tests.codegen.combining import COMBINE, in_lanes, in_order
+from tests.codegen.combining import (
+    BLOCK,
+    CHUNK,
+    COMBINE,
+    by_chunks,
+    by_columns,
+    by_rows,
+    in_lanes,
+)
 from tests.codegen.sampling import (
     FEW,
     LENGTHS,
@@ -47,16 +55,66 @@ def test_reductions_along_the_last_axis(name: str, dtype: DType, program: Compil
         rows, everything = run(values)
         expected = [in_lanes(name, values[k : k + 1], dtype) for k in range(2)]
         assert_same(rows, np.asarray(expected))
-        assert_same(everything, in_lanes(name, values, dtype))
+        assert_same(everything, by_rows(name, values, dtype, split=False))
 
 
 @REDUCTIONS
 def test_reductions_along_the_first_axis(name: str, dtype: DType, program: Compile) -> None:
+    """Columns, and all of the matrix: blocks of rows first."""
     x = placeholder(symbol("m"), n, dtype=dtype)
-    run = program([x], [REGISTRY[name](x, axes=(0,))])
+    run = program([x], [REGISTRY[name](x, axes=(0,)), REGISTRY[name](x, axes=(0, 1))])
     for rows, columns in [*((k, 3) for k in FEW), *((3, k) for k in LENGTHS), (1000, 1)]:
         values = special((rows, columns), dtype, rows + columns)
-        assert_same(run(values)[0], in_order(name, values, dtype))
+        along_columns, everything = run(values)
+        assert_same(along_columns, by_columns(name, values, dtype))
+        assert_same(everything, by_rows(name, values, dtype))
+
+
+@pytest.mark.parametrize("rows", [64, 65, 200])
+@pytest.mark.parametrize("name", ["sum", "prod"])
+def test_known_numbers_of_rows(name: str, rows: int, program: Compile) -> None:
+    """As many rows as a block has are combined at once."""
+    x = placeholder(rows, 3)
+    run = program([x], [REGISTRY[name](x, axes=(0,)), REGISTRY[name](x, axes=(0, 1))])
+    values = numbers((rows, 3), float32)
+    along_columns, everything = run(values)
+    assert_same(along_columns, by_columns(name, values, float32, split=rows > BLOCK))
+    assert_same(everything, by_rows(name, values, float32, split=rows > BLOCK))
+
+
+@pytest.mark.parametrize("name", ["sum", "max"])
+def test_rows_of_several_axes(name: str, program: Compile) -> None:
+    """The rows of two leading axes are counted together."""
+    x = placeholder(n, 5, 3)
+    run = program([x], [REGISTRY[name](x, axes=(0, 1)), REGISTRY[name](x, axes=(0, 1, 2))])
+    for length in (*FEW, 200):
+        values = special((length, 5, 3), float32, length)
+        rows = values.reshape(-1, 3)
+        along_columns, everything = run(values)
+        assert_same(along_columns, by_columns(name, rows, float32))
+        assert_same(everything, by_rows(name, rows, float32))
+
+
+#: Around one chunk and several.
+LONG = (0, 1, 63, 64, 65, 1000, 4095, 4096, 4097, 8192, 12345)
+
+
+@REDUCTIONS
+def test_reductions_of_a_vector(name: str, dtype: DType, program: Compile) -> None:
+    x = placeholder(n, dtype=dtype)
+    run = program([x], [REGISTRY[name](x, axes=(0,))])
+    for length in LONG:
+        values = special((length,), dtype, length)
+        assert_same(run(values)[0], by_chunks(name, values, dtype))
+
+
+@pytest.mark.parametrize("length", [4096, 4097, 10000])
+def test_vectors_of_known_lengths(length: int, program: Compile) -> None:
+    """As many elements as a chunk has are combined at once."""
+    x = placeholder(length)
+    run = program([x], [ops.sum(x, axes=(0,))])
+    values = numbers((length,), float32)
+    assert_same(run(values)[0], by_chunks("sum", values, float32, split=length > CHUNK))
 
 
 def test_dot_products_are_fused_in_order(program: Compile) -> None:

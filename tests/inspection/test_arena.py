@@ -14,8 +14,8 @@ def test_a_picture() -> None:
     assert picture(_RANGES, layout) == "\n".join(
         [
             "offset | 0  1  2  3",
-            "     0 | ...BBBBBBBBB",
-            "   128 | AAAAAACCCCCC",
+            "     0 | AAAAAACCCCCC",
+            "    64 | ...BBBBBBBBB",
             "   192 | end",
         ]
     )

@@ -7,17 +7,18 @@ import pytest
 from graphc.compiler import compile_graph
 from graphc.errors import AttributeValueError
 from graphc.inspection.kernels import kernels_view, launches_of, written
+from graphc.inspection.listing import graph_data
 from graphc.inspection.stages import Options, view
-from graphc.schedule.fusion import is_buffer
+from graphc.schedule.keeping import is_buffer
 from tests.inspection.targets import subject
 
 
 def test_every_value_in_memory_is_written_by_one_launch() -> None:
     made = compile_graph(subject("step").graph, stop="kernels")
-    assert made.schedule and made.optimized
+    assert made.schedule and made.prepared
     nodes = [node for launch in made.schedule.launches for node in written(launch)]
     assert len(nodes) == len(set(nodes))
-    assert set(made.optimized.roots) <= set(nodes)
+    assert set(made.prepared.roots) <= set(nodes)
 
 
 def test_what_a_launch_reads_is_given_or_was_written_before() -> None:
@@ -33,11 +34,11 @@ def test_what_a_launch_reads_is_given_or_was_written_before() -> None:
 def test_every_node_is_computed_somewhere() -> None:
     graph = subject("step").graph
     made = compile_graph(graph, stop="kernels")
-    assert made.optimized and made.schedule
-    data = kernels_view(made.optimized, made.schedule).data
+    assert made.prepared and made.schedule
+    data = kernels_view(made.prepared, made.schedule).data
     launches = [launch for kernel in data["kernels"] for launch in kernel["launches"]]
     computed = {node["name"] for launch in launches for node in launch["nodes"]}
-    listed = view(graph, "optimized").data
+    listed = graph_data(made.prepared)
     inputs = {*listed["placeholders"], *listed["variables"]}
     assert computed == {node["name"] for node in listed["nodes"]} - inputs
 

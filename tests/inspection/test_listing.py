@@ -65,11 +65,6 @@ def test_the_graph_after_one_pass() -> None:
     assert "fma(" in view(graph, "optimized").code
 
 
-def test_copies_for_results_are_told() -> None:
-    shown = view(subject("alike", "x").graph, "optimized")
-    assert shown.text.endswith("and 1 identity: every result gets memory of its own")
-
-
 @pytest.mark.parametrize("function", ["step", "whole", "alike", "picked", "counting"])
 def test_every_node_that_passes_make_stands_at_a_line_of_the_program(function: str) -> None:
     nodes = view(subject(function).graph, "optimized").data["nodes"]

@@ -82,7 +82,7 @@ class Evaluation:
         inside = (value >= -size) & (value < size)
         asked = self.expr(expr.args[1]) if len(expr.args) > 1 else np.True_
         if np.any(~inside & asked):
-            self.out_of_range.append(site)
+            self.out_of_range.append(site.node)
         return np.where(inside, np.where(value < 0, value + size, value), 0)
 
 

@@ -43,7 +43,8 @@ class Value:
     """A node and the way to compute it with NumPy from earlier values.
 
     No element is larger than `bound` in size (for rounded values: than a few times it). With a
-    `grid` every element is a whole multiple of 2**-grid, computed without rounding.
+    `grid` every element is a whole multiple of 2**-grid, computed without rounding. `cancels`:
+    digits of the sources may cancel, so that rounding one of them shows more than in one ulp.
     """
 
     position: int
@@ -52,6 +53,7 @@ class Value:
     sources: tuple[int, ...]
     bound: float
     grid: int | None
+    cancels: bool = False
 
     @property
     def dtype(self) -> DType:
@@ -103,7 +105,13 @@ class Pairing:
     values: list[Value] = field(default_factory=list)
 
     def apply(
-        self, node: Node, twin: Twin, *sources: Value, bound: float, grid: int | None = None
+        self,
+        node: Node,
+        twin: Twin,
+        *sources: Value,
+        bound: float,
+        grid: int | None = None,
+        cancels: bool = False,
     ) -> Value:
         """Record a node computed from the sources; without a grid its elements are rounded."""
         if not node.dtype.is_float:
@@ -111,7 +119,7 @@ class Pairing:
         elif grid is not None and bound * 2.0**grid > 2.0 ** _MANTISSA[node.dtype.bits]:
             grid = None
         places = tuple(source.position for source in sources)
-        return self._keep(Value(len(self.values), node, twin, places, bound, grid))
+        return self._keep(Value(len(self.values), node, twin, places, bound, grid, cancels))
 
     def input(self, dtype: DType, shape: Shape, *, variable: bool = False) -> Value:
         """A new placeholder, or a variable if its shape is known."""

@@ -146,13 +146,23 @@ def _computed(
 ) -> Array:
     if value.twin is None:
         return feeds[value.node]
-    result = np.asarray(value.twin(sizes, *(arrays[place] for place in value.sources)))
+    sources = [arrays[place] for place in value.sources]
+    result = np.asarray(value.twin(sizes, *sources))
     assert result.dtype == value.dtype.numpy, (value.node, result.dtype)
     assert result.shape == known(value.shape, sizes), (value.node, result.shape)
     if jitter is None or value.is_exact:
         return result
-    noise = jitter.uniform(-1, 1, result.shape) * np.finfo(result.dtype).eps
-    return np.asarray(result * (1 + noise).astype(result.dtype))
+    unit = np.finfo(result.dtype).eps
+    noise = result * jitter.uniform(-unit, unit, result.shape)
+    if value.cancels:
+        noise += jitter.uniform(-unit, unit, result.shape) * _magnitude(sources)
+    return np.asarray(result + noise, result.dtype)
+
+
+def _magnitude(sources: Sequence[Array]) -> float:
+    """The largest that an element of the sources, or a product of two of them, can be."""
+    sizes = sorted(float(np.max(np.abs(array), initial=0)) for array in sources)
+    return max(sizes[-1], float(np.prod(sizes[-2:])))
 
 
 # Drawing ------------------------------------------------------------------------------------

@@ -203,7 +203,7 @@ def normalized(b: Pairing, x: Value, picks: Picks) -> Value:
         centred = a - np.mean(a, -1, keepdims=True)
         return np.asarray(centred / np.sqrt(np.var(a, -1, keepdims=True) + half))
 
-    return b.apply(node, twin, x, bound=max(1.0, count**0.5))
+    return b.apply(node, twin, x, bound=max(1.0, count**0.5), cancels=True)
 
 
 @recipe(lambda v: is_number(v) and v.rank > 1)

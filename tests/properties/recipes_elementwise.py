@@ -119,6 +119,7 @@ def add(b: Pairing, x: Value, picks: Picks) -> Value:
     return b.apply(
         ops.add(x.node, other.node), lambda sizes, a, c: a + c, x, other,
         bound=x.bound + other.bound, grid=both_grids(x, other),
+        cancels=True,
     )  # fmt: skip
 
 
@@ -128,6 +129,7 @@ def sub(b: Pairing, x: Value, picks: Picks) -> Value:
     return b.apply(
         ops.sub(other.node, x.node), lambda sizes, a, c: c - a, x, other,
         bound=255 if x.dtype.kind == "u" else x.bound + other.bound, grid=both_grids(x, other),
+        cancels=True,
     )  # fmt: skip
 
 
@@ -155,6 +157,7 @@ def multiply_add(b: Pairing, x: Value, picks: Picks) -> Value:
         lambda sizes, a, c, d: numpy(d, a * c), x, y, z,
         bound=255 if x.dtype.kind == "u" else x.bound * y.bound + z.bound,
         grid=max(product_grid(x, y) or 0, z.grid or 0) if exact else None,
+        cancels=True,
     )  # fmt: skip
 
 
@@ -304,6 +307,7 @@ def constant(b: Pairing, x: Value, picks: Picks) -> Value:
     return b.apply(
         ops.add(x.node, other.node), lambda sizes, a, c: a + c, x, other,
         bound=x.bound + other.bound, grid=both_grids(x, other),
+        cancels=True,
     )  # fmt: skip
 
 

@@ -31,12 +31,17 @@ def test_every_pass_keeps_the_values(examples: int) -> None:
     for_all(scripts(), passes_keep_values, examples)
 
 
+#: NumPy adds up in an order that depends on how an array lies in memory, so views change bits.
+LAYOUT_MATTERS = {"sum", "prod", "matmul"}
+
+
 def passes_keep_values(script: Script) -> None:
-    """All but the contraction of products keep every bit."""
+    """All but the contraction of products keep every bit, where the interpreter's are fixed."""
     twins = Twins(script)
     graph = twins.graph()
     verify(graph)
     _, records = run_passes(graph, verify=True, snapshots=True)
+    fixed = LAYOUT_MATTERS.isdisjoint(node.op.name for node in graph.nodes)
     for sizes in SIZES[:3]:
         feeds = twins.feeds(sizes)
         expected = Expected(twins, feeds, sizes)
@@ -46,7 +51,7 @@ def passes_keep_values(script: Script) -> None:
             assert record.graph is not None
             after = interpret(record.graph, graph, feeds, sizes)
             expected.check(after)
-            if record.name != "fma":
+            if fixed and record.name != "fma":
                 assert all(same_bits(before, after)), record.name
             before = after
 

@@ -123,7 +123,6 @@ def errors_both_ways(result: gc.Tensor, feeds: dict[Any, Any]) -> list[OutOfRang
     return errors
 
 
-@pytest.mark.xfail(reason="machine code does not tell axis and size", strict=True)
 def test_both_ways_say_the_same(graph: gc.Graph) -> None:
     x = gc.placeholder(gc.float32, ("rows", 3), name="x")
     at = gc.placeholder(gc.int32, ("n",), name="at")
@@ -132,7 +131,6 @@ def test_both_ways_say_the_same(graph: gc.Graph) -> None:
     assert str(native) == str(reference)
 
 
-@pytest.mark.xfail(reason="machine code reports the last window's greatest index", strict=True)
 @pytest.mark.parametrize("count", [3, 16, 40])
 def test_the_first_bad_index_is_the_one_that_is_named(count: int, graph: gc.Graph) -> None:
     x = gc.placeholder(gc.float32, ("rows",), name="x")
@@ -144,9 +142,6 @@ def test_the_first_bad_index_is_the_one_that_is_named(count: int, graph: gc.Grap
         assert error is not None and error.message.startswith("index 7 is out of range")
 
 
-@pytest.mark.xfail(
-    reason="what is read only in part is computed and checked only there", strict=True
-)
 def test_indices_are_checked_though_their_elements_are_cut_away(graph: gc.Graph) -> None:
     x = gc.placeholder(gc.float32, ("rows",), name="x")
     at = gc.placeholder(gc.int32, ("n",), name="at")

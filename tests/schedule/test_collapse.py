@@ -6,26 +6,24 @@ import pytest
 
 from graphc.ir import dims
 from graphc.ir.dims import Size, symbol
-from graphc.ir.dtypes import float32
-from graphc.ir.scalar import Expr, index, load
-from graphc.schedule.collapse import collapse
-from graphc.schedule.kernel import Argument, Axis, Kernel, Map, Reduce
+from graphc.ir.dtypes import bool_, float32
+from graphc.ir.scalar import Expr, index, load, local
+from graphc.schedule.collapse import Body, collapse
+from graphc.schedule.kernel import Axis, Combine, Fold, Loop, Reduction, Sort, Store, Update
 
 n, m = symbol("n"), symbol("m")
 
 
-def kernel(extents: list[Size], target: str, source: str) -> Kernel:
-    """A kernel of one map, with offsets as Python expressions over the axes i, j, k."""
-    axes = [Axis(f"${number}", extent) for number, extent in enumerate(extents)]
+def copied(extents: list[Size], target: str, source: str) -> tuple[tuple[Axis, ...], Body]:
+    """Axes and a store, with offsets as Python expressions over the axes i, j, k."""
+    axes = tuple(Axis(f"${number}", extent) for number, extent in enumerate(extents))
     names = dict(zip("ijk", (axis.position for axis in axes), strict=False)) | {"n": n, "m": m}
 
     def offset(text: str) -> Size:
         value: Size = eval(text, {"__builtins__": {}}, names)
         return value
 
-    stage = Map("a0", offset(target), load("a1", offset(source), float32))
-    arguments = (Argument("a0", float32, 999, True), Argument("a1", float32, 999, False))
-    return Kernel(tuple(axes), (stage,), arguments, None)
+    return axes, (Store("a0", offset(target), load("a1", offset(source), float32)),)
 
 
 # extents, offsets written and read; the extents and offsets that are left
@@ -54,12 +52,11 @@ CASES: list[tuple[list[Size], str, str, list[str], str, str]] = [
 def test_collapse(
     extents: list[Size], target: str, source: str, left: list[str], written: str, read: str
 ) -> None:
-    collapsed = collapse(kernel(extents, target, source))
-    assert [str(axis.extent) for axis in collapsed.domain] == left
-    (stage,) = collapsed.stages
-    assert isinstance(stage, Map)
-    assert same_polynomial(stage.offset, written)
-    assert same_polynomial(stage.value.offset, read)
+    axes, (store,) = collapse(*copied(extents, target, source))
+    assert [str(axis.extent) for axis in axes] == left
+    assert isinstance(store, Store)
+    assert same_polynomial(store.offset, written)
+    assert same_polynomial(store.value.offset, read)
 
 
 def same_polynomial(size: Size, text: str) -> bool:
@@ -78,30 +75,69 @@ def _value_of(text: str, point: tuple[int, ...]) -> int:
     return int(eval(text, {"__builtins__": {}}))
 
 
+ROWS, COLUMNS, INNER = Axis("$0", 4), Axis("$1", 5), Axis("$2", 6)
+AT = 5 * ROWS.position + COLUMNS.position
+
+
 def test_a_position_that_is_a_value_keeps_its_axis() -> None:
     """iota along the rows cannot be told from one joined position."""
-    rows, columns = Axis("$0", 4), Axis("$1", 5)
-    offset = 5 * rows.position + columns.position
-    stage = Map("a0", offset, index(rows.position))
-    made = Kernel((rows, columns), (stage,), (Argument("a0", float32, 20, True),), None)
-    assert len(collapse(made).domain) == 2
+    axes, _ = collapse((ROWS, COLUMNS), (Store("a0", AT, index(ROWS.position)),))
+    assert axes == (ROWS, COLUMNS)
+
+
+def summed(value: Expr, *axes: Axis) -> Fold:
+    """The sum of a value over axes, in loops of their own."""
+    body: Body = (Combine("%r0", (value,)),)
+    for axis in reversed(axes):
+        body = (Loop(axis, body),)
+    return Fold((Reduction("%r0", "sum", float32, float32, False),), body)
 
 
 def test_inner_loops_stay() -> None:
     """The order inside a reduction is part of its meaning."""
-    row = Axis("$0", 4)
-    inner = (Axis("$1", 5), Axis("$2", 6))
-    offset = 30 * row.position + 6 * inner[0].position + inner[1].position
-    value: Expr = load("a0", offset, float32)
-    stage = Reduce(inner, "sum", (value,), "r0", float32, True)
-    made = Kernel((row,), (stage,), (Argument("a0", float32, 120, False),), None)
-    assert collapse(made) == made
+    offset = 30 * ROWS.position + 6 * COLUMNS.position + INNER.position
+    body: Body = (summed(load("a0", offset, float32), COLUMNS, INNER),)
+    assert collapse((ROWS,), body) == ((ROWS,), body)
+
+
+def test_loops_around_a_reduction_are_joined() -> None:
+    value = load("a0", 6 * AT + INNER.position, float32)
+    store = Store("a1", AT, local("%r0", float32))
+    axes, body = collapse((ROWS, COLUMNS), (summed(value, INNER), store))
+    (axis,) = axes
+    assert axis.extent == 20
+    expected = load("a0", 6 * axis.position + INNER.position, float32)
+    moved = Store("a1", axis.position, local("%r0", float32))
+    assert body == (summed(expected, INNER), moved)
 
 
 def test_the_axes_of_a_ragged_inner_loop_stay() -> None:
     """An inner extent that depends on one axis keeps it apart."""
-    rows, columns = Axis("$0", 4), Axis("$1", 5)
-    inner = Axis("$2", columns.position + 1)
-    stage = Reduce((inner,), "sum", (load("a0", inner.position, float32),), "r0", float32, True)
-    made = Kernel((rows, columns), (stage,), (Argument("a0", float32, 5, False),), None)
-    assert len(collapse(made).domain) == 2
+    inner = Axis("$2", COLUMNS.position + 1)
+    body: Body = (summed(load("a0", inner.position, float32), inner),)
+    axes, _ = collapse((ROWS, COLUMNS), body)
+    assert axes == (ROWS, COLUMNS)
+
+
+def test_a_single_position_is_put_in_everywhere() -> None:
+    """In offsets, values, conditions and extents of all kinds of statements."""
+    one, two = Axis("$0", 1), Axis("$1", 5)
+    at = 5 * one.position + two.position
+    value = load("a0", at, float32)
+    where = load("a1", at, bool_)
+    body: Body = (
+        Store("a2", at, value),
+        Update("a3", at, "sum", value, where),
+        summed(load("a0", at + INNER.position, float32), Axis("$2", 6 + one.position)),
+        Sort(INNER, value, "a4", "a5", "a6", at, False),
+    )
+    axes, changed = collapse((one, two), body)
+    there = two.position
+    value, where = load("a0", there, float32), load("a1", there, bool_)
+    assert axes == (two,)
+    assert changed == (
+        Store("a2", there, value),
+        Update("a3", there, "sum", value, where),
+        summed(load("a0", there + INNER.position, float32), INNER),
+        Sort(INNER, value, "a4", "a5", "a6", there, False),
+    )

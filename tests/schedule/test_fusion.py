@@ -6,128 +6,17 @@ import time
 
 import pytest
 
-from graphc.compiler import compile_graph
 from graphc.ir.dtypes import float32
 from graphc.ir.graph import Graph, extract
+from graphc.ir.lowering import BlockReduce
 from graphc.ir.node import Node
-from graphc.ir.parser import parse_graph
 from graphc.ops import ops
-from graphc.schedule.fusion import MOST_IN_KERNEL, MOST_STAGES, Fusion, fuse
+from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, Group, fuse
+from graphc.schedule.keeping import is_buffer, is_literal
 from graphc.schedule.lowering import own_results
 from tests.properties.random_graphs import Twins, script_of
-
-# a program without its braces, and for each kernel the ops computed in it
-PROGRAMS = {
-    "an elementwise chain": (
-        """(%x: f32[n, 8]) -> f32[n, 8]
-        %0: f32[n, 8] = exp(%x)
-        %1: f32[n, 8] = add(%0, %x)
-        %2: f32[n, 8] = tanh(%1)
-        return %2""",
-        [["tanh"]],
-    ),
-    "views on the way": (
-        """(%x: f32[n, 8]) -> f32[n, 8]
-        %0: f32[8, n] = permute_dims(%x, axes=[1, 0])
-        %1: f32[8, n] = flip(%0, axes=[0])
-        %2: f32[8, n] = neg(%1)
-        %3: f32[n, 8] = permute_dims(%2, axes=[1, 0])
-        return %3""",
-        [["permute_dims"]],
-    ),
-    "matmul, bias and relu": (
-        """(%x: f32[n, 64], %w: f32[64, 10], %b: f32[10]) -> f32[n, 10]
-        %0: f32[n, 10] = matmul(%x, %w)
-        %1: f32[n, 10] = broadcast_to(%b, shape=[n, 10])
-        %2: f32[n, 10] = add(%0, %1)
-        %3: f32[] = constant(value=0.0)
-        %4: f32[n, 10] = broadcast_to(%3, shape=[n, 10])
-        %5: f32[n, 10] = maximum(%2, %4)
-        return %5""",
-        [["matmul", "maximum"]],
-    ),
-    "a sum of squares": (
-        """(%x: f32[n, 8]) -> f32[n]
-        %0: f32[n, 8] = mul(%x, %x)
-        %1: f32[n] = sum(%0, axes=[1])
-        return %1""",
-        [["sum"]],
-    ),
-    "what follows a sum in its shape": (
-        """(%x: f32[n, 8]) -> f32[n]
-        %0: f32[n] = sum(%x, axes=[1])
-        %1: f32[n] = exp(%0)
-        %2: f32[n] = sqrt(%1)
-        return %2""",
-        [["sum", "sqrt"]],
-    ),
-    "two results of one shape": (
-        """(%x: f32[n, 8]) -> (f32[n, 8], f32[n, 8])
-        %0: f32[n, 8] = exp(%x)
-        %1: f32[n, 8] = sin(%x)
-        return %0, %1""",
-        [["exp", "sin"]],
-    ),
-    "a result that the other reads at the same place": (
-        """(%x: f32[n, 8]) -> (f32[n, 8], f32[n, 8])
-        %0: f32[n, 8] = exp(%x)
-        %1: f32[n, 8] = sin(%0)
-        return %0, %1""",
-        [["exp", "sin"]],
-    ),
-    "a result that the other reads elsewhere": (
-        """(%x: f32[n, 8]) -> (f32[n, 8], f32[n, 8])
-        %0: f32[n, 8] = exp(%x)
-        %1: f32[n, 8] = flip(%0, axes=[1])
-        return %0, %1""",
-        [["exp"], ["flip"]],
-    ),
-    "a product of what is computed": (
-        """(%x: f32[n, 8], %w: f32[8, 3]) -> f32[n, 3]
-        %0: f32[n, 8] = tanh(%x)
-        %1: f32[n, 3] = matmul(%0, %w)
-        return %1""",
-        [["tanh"], ["matmul"]],
-    ),
-    "a product with a transposed left side": (
-        """(%x: f32[n, 8], %g: f32[n, 3]) -> f32[8, 3]
-        %0: f32[8, n] = permute_dims(%x, axes=[1, 0])
-        %1: f32[8, 3] = matmul(%0, %g)
-        return %1""",
-        [["matmul"]],
-    ),
-    "a product with a transposed right side": (
-        """(%x: f32[n, 8], %w: f32[3, 8]) -> f32[n, 3]
-        %0: f32[8, 3] = permute_dims(%w, axes=[1, 0])
-        %1: f32[n, 3] = matmul(%x, %0)
-        return %1""",
-        [["permute_dims"], ["matmul"]],
-    ),
-    "a scan and a sort": (
-        """(%x: f32[n, 8]) -> f32[n, 8]
-        %0: f32[n, 8] = exp(%x)
-        %1: f32[n, 8] = cumsum(%0, axis=0)
-        %2: f32[n, 8] = sort(%1, axis=1)
-        return %2""",
-        [["cumsum"], ["sort"]],
-    ),
-    "a feed as it is": (
-        """(%x: f32[n]) -> (f32[n], f32[n])
-        return %x, %x""",
-        [["identity", "identity"]],
-    ),
-}  # fmt: skip
-
-
-def parsed(program: str) -> Graph:
-    head, *lines = program.splitlines()
-    return parse_graph("\n".join([f"graph @test{head} {{", *lines, "}"]))
-
-
-def fused(graph: Graph) -> Fusion:
-    optimized = compile_graph(graph, stop="optimized").optimized
-    assert optimized is not None
-    return fuse(optimized)
+from tests.schedule.grouped_programs import PROGRAMS
+from tests.schedule.programs import fused, parsed, prepared
 
 
 @pytest.mark.parametrize("title", PROGRAMS)
@@ -146,6 +35,10 @@ REASONS = [
         "(%x: f32[n, 2]) -> f32[2]\n%0: f32[2] = sum(%x, axes=[0])\n"
         "%1: f32[2] = exp(%0)\nreturn %1",
         "sum", "is a reduction",
+    ),
+    (
+        "(%x: f32[n, 2]) -> f32[2]\n%0: f32[2] = sum(%x, axes=[0])\nreturn %0",
+        "block_reduce", "is a reduction",
     ),
     (
         "(%x: f32[n, 2]) -> f32[2]\n%0: f32[n, 2] = cumsum(%x, axis=0)\n"
@@ -175,7 +68,7 @@ REASONS = [
     (
         "(%x: f32[5], %i: i64[n]) -> f32[n]\n%0: f32[n] = gather(%x, %i, axes=[0], position=0)\n"
         "%1: f32[n] = flip(%0, axes=[0])\nreturn %1",
-        "gather", "checks indices and is read in part by flip",
+        "gather", "checks indices, all of them however few are read",
     ),
 ]  # fmt: skip
 
@@ -196,7 +89,7 @@ def test_what_is_cheap_is_recomputed(line: str) -> None:
         "%1: f32[] = sum(%0, axes=[0])\n%2: f32[] = max(%0, axes=[0])\nreturn %1, %2"
     )
     reasons = fused(parsed(program)).reasons
-    assert {node.op.name for node in reasons} == {"sum", "max"}
+    assert {node.op.name for node in reasons} == {"chunk_reduce", "sum", "max"}
 
 
 # Limits and invariants ----------------------------------------------------------------------
@@ -212,8 +105,8 @@ def test_long_chains_are_cut() -> None:
     x = ops.placeholder(shape=(8,), dtype=float32, name="x")
     groups = fused(extract("long", [alternating(x, 600)])).groups
     assert 4 <= len(groups) <= 40
-    assert all(len(group.nodes) <= MOST_STAGES for group in groups)
-    assert all(group.weight <= MOST_IN_KERNEL for group in groups)
+    assert all(len(group.nodes) <= MOST_VALUES for group in groups)
+    assert all(group.weight <= MOST_NODES for group in groups)
 
 
 def test_fusing_is_linear() -> None:
@@ -229,24 +122,78 @@ def elapsed(graph: Graph) -> float:
     return time.perf_counter() - start
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize(
+    ("rows", "count"), [(FEWEST_ROWS - 1, 2), (FEWEST_ROWS, 1)], ids=["few", "enough"]
+)
+def test_rows_worth_cutting_by(rows: int, count: int) -> None:
+    x = ops.placeholder(shape=(rows, 4, 6), dtype=float32, name="x")
+    inner = ops.sum(x, axes=(2,))
+    assert len(fused(extract("g", [inner, ops.max(inner, axes=(1,))])).groups) == count
+
+
+@pytest.mark.parametrize(("length", "count"), [(MOST_IN_ROW, 1), (MOST_IN_ROW + 1, 2)])
+def test_rows_short_enough_to_keep(length: int, count: int) -> None:
+    x = ops.placeholder(shape=(16, length), dtype=float32, name="x")
+    highest = ops.reshape(ops.max(x, axes=(1,)), shape=(16, 1))
+    below = ops.sub(x, ops.broadcast_to(highest, shape=(16, length)))
+    assert len(fused(extract("g", [below])).groups) == count
+
+
+SEEDS = pytest.mark.parametrize("seed", range(60))
+
+
+def random_graph(seed: int) -> Graph:
+    return prepared(Twins(script_of(seed)).graph())
+
+
+@SEEDS
 def test_every_stored_value_is_in_one_kernel_after_its_sources(seed: int) -> None:
-    optimized = compile_graph(Twins(script_of(seed)).graph(), stop="optimized").optimized
-    assert optimized is not None
-    fusion = fuse(optimized)
+    graph = random_graph(seed)
+    fusion = fuse(graph)
     order = [node for group in fusion.groups for node in group.nodes]
     assert sorted(map(id, order)) == sorted(map(id, fusion.reasons))
-    assert set(optimized.roots) <= fusion.kept <= fusion.reasons.keys()
+    assert set(graph.roots) <= fusion.kept <= fusion.reasons.keys()
     place = {node: k for k, node in enumerate(order)}
     home = {node: group for group in fusion.groups for node in group.nodes}
     for node in order:
-        for source in read_through(node, fusion):
+        for source in read_through(node, set(fusion.reasons)):
             assert place[source] < place[node]
             assert home[source] is home[node] or source in fusion.kept
+            assert home[source] is home[node] or home[source].level < home[node].level
 
 
-def read_through(node: Node, fusion: Fusion) -> set[Node]:
-    """The stored values that the node reads, directly or by recomputing."""
+@SEEDS
+def test_links_name_all_that_is_read(seed: int) -> None:
+    """Sources of links are the values in memory that a value is worked out from, no others."""
+    graph = random_graph(seed)
+    fusion = fuse(graph)
+    ends = set(fusion.reasons) | set(filter(is_buffer, graph.nodes))
+    for node in fusion.reasons:
+        assert fusion.links[node].keys() == read_through(node, ends)
+
+
+@SEEDS
+def test_a_row_needs_its_own_row_only(seed: int) -> None:
+    """Within a group: links are aligned in all dims of the domain, which all values have."""
+    fusion = fuse(random_graph(seed))
+    home = {node: group for group in fusion.groups for node in group.nodes}
+    for group in fusion.groups:
+        assert 0 <= group.rank <= len(group.shape)
+        for node in group.nodes:
+            inside = [s for s in fusion.links[node] if home.get(s) is group]
+            assert all(fusion.links[node][s].aligned >= group.rank for s in inside)
+            assert not any(isinstance(s.op.lowering, BlockReduce) for s in inside)
+            assert spans_domain(node, group)
+
+
+def spans_domain(node: Node, group: Group) -> bool:
+    """Whether the group's rows are those of the node, or of what it reduces."""
+    shapes = [node.shape, *(operand.shape for operand in node.inputs)]
+    return any(shape[: group.rank] == group.domain for shape in shapes)
+
+
+def read_through(node: Node, ends: set[Node]) -> set[Node]:
+    """The values at the ends that the node reads, directly or by recomputing."""
     found: set[Node] = set()
     pending, seen = list(node.inputs), set()
     while pending:
@@ -254,8 +201,8 @@ def read_through(node: Node, fusion: Fusion) -> set[Node]:
         if operand in seen:
             continue
         seen.add(operand)
-        if operand in fusion.reasons:
+        if operand in ends:
             found.add(operand)
-        else:
+        elif not is_literal(operand):
             pending.extend(operand.inputs)
     return found

@@ -1,4 +1,4 @@
-"""Scatters, scans and kernels of several stages, in the order that is promised."""
+"""Scatters, scans and kernels of several loops, in the order that is promised."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphc.ir.dims import symbol
 from graphc.ir.dtypes import FLOATS, INTEGERS, DType, float32, float64, int32
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from tests.codegen.combining import in_lanes, in_order
+from tests.codegen.combining import by_columns, in_lanes
 from tests.codegen.sampling import (
     FEW,
     LENGTHS,
@@ -66,7 +66,23 @@ def test_chains_of_reductions(program: Compile) -> None:
         assert_same(roots, expected)
         rows = [in_lanes("sum", expected[k : k + 1], float32) for k in range(length)]
         assert_same(sums, np.asarray(rows, np.float32).reshape(length))
-        assert_same(products, in_order("prod", expected, float32))
+        assert_same(products, by_columns("prod", expected, float32))
+
+
+def test_bits_do_not_depend_on_fusion(program: Compile) -> None:
+    """Sums along both axes and what follows them, in one pass and each on its own."""
+    x = placeholder(n, 37)
+    highest = ops.broadcast_to(
+        ops.reshape(ops.max(x, axes=(1,)), shape=(n, 1)), shape=(n, 37)
+    )  # fmt: skip
+    grown = ops.exp(ops.sub(x, highest))
+    results = [ops.sum(grown, axes=(1,)), ops.sum(grown, axes=(0,)), ops.sum(grown, axes=(0, 1))]
+    together = program([x], [*results, grown])
+    apart = [program([x], [result]) for result in [*results, grown]]
+    for length in (*FEW, 500):
+        values = numbers((length, 37), float32)
+        for one, alone in zip(together(values), apart, strict=True):
+            assert_same(one, alone(values)[0])
 
 
 # Scans --------------------------------------------------------------------------------------

@@ -1,0 +1,113 @@
+"""Which values are computed once, each with its reason, and which are recomputed where read."""
+
+from __future__ import annotations
+
+from graphc.ir.graph import Graph
+from graphc.ir.lowering import Buffer, Pointwise
+from graphc.ir.node import Node
+from graphc.ir.opdef import Kind
+
+#: Machine operations an element may cost and still be recomputed for a second reader.
+CHEAP = 6
+#: Nodes in one expression, and how deeply they may be nested, before it is cut.
+MOST_NODES, MOST_DEPTH = 160, 48
+
+_PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
+
+
+def is_buffer(node: Node) -> bool:
+    """Whether the value is in memory before the program starts."""
+    if node.op.name == "constant":
+        return node.tensor.size != 1
+    return isinstance(node.op.lowering, Buffer)
+
+
+def is_literal(node: Node) -> bool:
+    """Whether the value is one number known now, to be written into the code."""
+    return node.op.name == "constant" and node.tensor.size == 1
+
+
+def once_computed(graph: Graph) -> tuple[dict[Node, str], dict[Node, int]]:
+    """The values that are computed once, with the reason for each, and the sizes of expressions."""
+    users = graph.users()
+    outputs = set(graph.roots)
+    reasons: dict[Node, str] = {}
+    cost: dict[Node, int] = {}
+    weight: dict[Node, tuple[int, int]] = {}
+    for node in graph.nodes:
+        if is_buffer(node) or is_literal(node):
+            continue
+        inline = [operand for operand in node.inputs if operand not in reasons]
+        cost[node] = node.op.cost + sum(cost.get(operand, 0) for operand in inline)
+        sizes = [weight.get(operand, (0, 0)) for operand in inline]
+        weight[node] = (
+            1 + sum(size[0] for size in sizes),
+            1 + max((s[1] for s in sizes), default=0),
+        )
+        reason = _reason(node, users[node], node in outputs, cost[node], weight[node])
+        if reason:
+            reasons[node] = reason
+    return reasons, {node: nodes for node, (nodes, _) in weight.items()}
+
+
+def _reason(
+    node: Node, users: list[Node], is_output: bool, cost: int, weight: tuple[int, int]
+) -> str | None:
+    """Why the value must be stored; None if it is recomputed where it is read."""
+    if is_output:
+        return "is fetched or assigned"
+    if not isinstance(node.op.lowering, Pointwise):
+        return f"is a {node.op.kind.value}"
+    if weight[0] > MOST_NODES or weight[1] > MOST_DEPTH:
+        return "is large enough for one expression"
+    if node.op.name == "gather":
+        return "checks indices, all of them however few are read"
+    for user in users:
+        reason = _reason_for(node, user, cost)
+        if reason:
+            return reason
+    if len(set(users)) > 1 and cost > CHEAP and not _repeats_elements(node):
+        return f"has {len(set(users))} readers and costs {cost} operations an element"
+    return None
+
+
+def _reason_for(node: Node, user: Node, cost: int) -> str | None:
+    if user.op.kind is Kind.CONTRACTION:
+        return _reason_for_product(node, user)
+    if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
+        return None
+    if cost > CHEAP and _rereads(node, user):
+        return f"is read over and over by {user.op.name} and costs {cost} operations an element"
+    return None
+
+
+def _rereads(node: Node, user: Node) -> bool:
+    """Whether the user reads elements of the node more than once, or many branches of them."""
+    if user.op.name == "broadcast_to":
+        return node.tensor.size != user.tensor.size
+    return user.op.kind is Kind.GATHER or user.op.name == "concat"
+
+
+def _repeats_elements(node: Node) -> bool:
+    return node.op.name == "broadcast_to"
+
+
+def _reason_for_product(node: Node, user: Node) -> str | None:
+    """A product rereads its operands, so only plain views of stored values go in as they are."""
+    transposed = False
+    inner = node
+    while inner.op.name in _PLAIN_VIEWS:
+        transposed = transposed or _moves_last_axis(inner)
+        inner = inner.inputs[0]
+    if not is_buffer(inner) and isinstance(inner.op.lowering, Pointwise):
+        return f"is read over and over by {user.op.name}"
+    if transposed and node is user.inputs[1]:
+        return f"is laid out by rows for {user.op.name}"
+    return None
+
+
+def _moves_last_axis(view: Node) -> bool:
+    if view.op.name == "permute_dims":
+        axes = view.attrs["axes"]
+        return bool(axes) and axes[-1] != len(axes) - 1
+    return view.op.name == "reshape" and view.shape[-1:] != view.inputs[0].shape[-1:]

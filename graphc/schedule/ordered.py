@@ -1,0 +1,115 @@
+"""Kernels whose elements must be taken in order: scans, scatters and sorts."""
+
+from __future__ import annotations
+
+from graphc.ir import dims, lowering, scalar
+from graphc.ir.dims import Size, Symbol
+from graphc.ir.dtypes import int64
+from graphc.ir.indexing import linearize
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr, Index
+from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.kernel import (
+    Axis,
+    Combine,
+    Fold,
+    Kernel,
+    Loop,
+    Reduction,
+    Sort,
+    Statement,
+    Store,
+    Update,
+    Workspace,
+)
+from graphc.schedule.points import nest
+from graphc.schedule.reading import Buffer, Builder
+
+Made = tuple[Kernel, tuple[Buffer, ...]]
+
+
+def _around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], Axis, Index]:
+    """Loops over all dims but one, a loop along that one, and the index inside all of them."""
+    axes = [builder.axis(size) for k, size in enumerate(node.shape) if k != axis]
+    along = builder.axis(node.shape[axis])
+    index = [outer.position for outer in axes]
+    index.insert(axis, along.position)
+    return tuple(axes), along, tuple(index)
+
+
+def scan_kernel(group: Group, fusion: Fusion) -> Made:
+    """Every line along the scanned axis on its own; the running value is stored at each step."""
+    (node,) = group.nodes
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Scan)
+    builder = Builder(fusion)
+    axes, along, index = _around(builder, node, rule.axis(node))
+    operand = builder.reader(node)(0, index)
+    name = builder.result()
+    target = builder.argument(node, written=True)
+    store = Store(target, linearize(index, node.shape), scalar.local(name, node.dtype))
+    line = Loop(along, (Combine(name, (operand,)), store))
+    fold = Fold((Reduction(name, rule.combiner, node.dtype, operand.dtype, False),), (line,))
+    return builder.kernel(nest(axes, (fold,)), parallel=bool(axes))
+
+
+def scatter_kernel(group: Group, fusion: Fusion) -> Made:
+    """First the base is copied, then the updates are added in order."""
+    (node,) = group.nodes
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Scatter)
+    builder = Builder(fusion)
+    read = builder.reader(node)
+    target = builder.argument(node, written=True)
+    copied = tuple(builder.axis(size) for size in node.shape)
+    at = tuple(axis.position for axis in copied)
+    copy = nest(copied, (Store(target, linearize(at, node.shape), read(0, at)),))
+    axes = tuple(builder.axis(size) for size in rule.extents(node))
+    index = tuple(axis.position for axis in axes)
+    offset = linearize(rule.target(node, index, read), node.shape)
+    value = rule.value(node, index, read)
+    add = Update(target, offset, "sum", value, _all_in_range(offset))
+    return builder.kernel((*copy, *_update_loops(axes, add)), parallel=False)
+
+
+def _update_loops(axes: tuple[Axis, ...], update: Update) -> tuple[Statement, ...]:
+    apart = bool(axes) and _lanes_stay_apart(axes[-1], update.offset)
+    return nest(axes, (update,), vector=apart)
+
+
+def _lanes_stay_apart(axis: Axis, offset: Size) -> bool:
+    """Whether neighbours along the axis are added at neighbouring places."""
+    atom = Symbol(axis.name, axis.extent - 1)
+    split = dims.affine(offset, atom)
+    computed = scalar.opaque_values(offset)
+    return (
+        split is not None
+        and split[0] == 1
+        and not any(value.depends_on(atom) for value in computed)
+    )
+
+
+def _all_in_range(offset: Size) -> Expr | None:
+    """Whether every computed index in an offset is inside its axis; None if there is none."""
+    conditions = [
+        scalar.is_in_range(expr.args[0], expr.data[0])
+        for expr in scalar.walk(tuple(scalar.opaque_values(offset)))
+        if expr.name == "checked"
+    ]
+    return scalar.logical_and(*conditions) if conditions else None
+
+
+def sort_kernel(group: Group, fusion: Fusion) -> Made:
+    """Every line along the sorted axis on its own."""
+    (node,) = group.nodes
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Sort)
+    builder = Builder(fusion)
+    axes, along, index = _around(builder, node, rule.axis(node))
+    key = builder.reader(node)(0, index)
+    keys = builder.argument(Workspace(key.dtype, 2 * along.extent), written=True)
+    places = builder.argument(Workspace(int64, 2 * along.extent), written=True)
+    target = builder.argument(node, written=True)
+    offset = linearize(index, node.shape)
+    line = Sort(along, key, keys, places, target, offset, rule.positions)
+    return builder.kernel(nest(axes, (line,), vector=False), parallel=False)

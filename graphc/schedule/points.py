@@ -1,0 +1,66 @@
+"""Kernels in which every point of the domain stands for itself: maps, products and their like."""
+
+from __future__ import annotations
+
+from graphc.ir import lowering, scalar
+from graphc.ir.indexing import linearize
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr
+from graphc.schedule.collapse import collapse
+from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.kernel import Axis, Combine, Fold, Kernel, Loop, Reduction, Statement, Store
+from graphc.schedule.reading import Buffer, Builder
+
+
+def point_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]]:
+    """A loop over the domain, several points of its last dim together."""
+    builder = Builder(fusion)
+    domain = tuple(builder.axis(size) for size in group.domain)
+    point = tuple(axis.position for axis in domain)
+    body: list[Statement] = []
+    for node in group.nodes:
+        index = point + (0,) * (len(node.shape) - len(point))
+        if isinstance(node.op.lowering, lowering.Reduce):
+            fold, value = _ordered_fold(builder, node, node.op.lowering, index)
+            body.append(fold)
+        else:
+            value = builder.element(node, index)
+        builder.computed[node] = (index, value)
+        if node in fusion.kept:
+            target = builder.argument(node, written=True)
+            body.append(Store(target, linearize(index, node.shape), value))
+    axes, statements = collapse(domain, tuple(body))
+    return builder.kernel(nest(axes, statements), parallel=bool(axes))
+
+
+def nest(
+    axes: tuple[Axis, ...], body: tuple[Statement, ...], *, vector: bool = True
+) -> tuple[Statement, ...]:
+    """Loops around a body, the innermost, unless `vector` is false, over several positions."""
+    for k, axis in enumerate(reversed(axes)):
+        body = (Loop(axis, body, vector=vector and k == 0),)
+    return body
+
+
+def _ordered_fold(
+    builder: Builder, node: Node, rule: lowering.Reduce, index: tuple[object, ...]
+) -> tuple[Fold, Expr]:
+    """A reduction that takes its elements in order, one after another."""
+    axes = tuple(builder.axis(size) for size in rule.extents(node))
+    inner = tuple(axis.position for axis in axes)
+    operands = rule.operands(node, index, inner, builder.reader(node))  # type: ignore[arg-type]
+    name = builder.result()
+    place = axes[-1].position if rule.combiner in ("argmax", "argmin") else None
+    reduction = Reduction(name, rule.combiner, node.dtype, operands[0].dtype, False, place)
+    body = nest(axes, (Combine(name, operands),), vector=False)
+    return Fold((reduction,), body), checked_result(node, rule, name)
+
+
+def checked_result(node: Node, rule: lowering.Reduce, name: str) -> Expr:
+    """The reduction's value; the position of an extreme of nothing is an error at run time."""
+    value = scalar.local(name, node.dtype)
+    if rule.combiner in ("argmax", "argmin"):
+        (extent,) = rule.extents(node)
+        site = scalar.Site(node, node.attrs["axis"])
+        return value if isinstance(extent, int) else scalar.checked(value, extent, site)
+    return value

@@ -1,0 +1,115 @@
+"""How kernels under construction read values: through what is recomputed, to what is in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.ir import scalar
+from graphc.ir.dims import Size
+from graphc.ir.dtypes import DType
+from graphc.ir.indexing import linearize
+from graphc.ir.lowering import Pointwise, Read
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr, Index, Site
+from graphc.schedule.fusion import Fusion
+from graphc.schedule.keeping import is_buffer, is_literal
+from graphc.schedule.kernel import Argument, Axis, Kernel, Scratch, Statement, Workspace
+
+Buffer = Node | Workspace
+
+
+@dataclass
+class Builder:
+    """A kernel under construction: its arguments, axes, and the expressions made so far.
+
+    `computed` holds values that are at hand in the kernel, with the index at which they are.
+    """
+
+    fusion: Fusion
+    arguments: dict[Buffer, tuple[str, bool]] = field(default_factory=dict)
+    scratch: list[Scratch] = field(default_factory=list)
+    computed: dict[Node, tuple[Index, Expr]] = field(default_factory=dict)
+    held: dict[Node, tuple[str, int]] = field(default_factory=dict)
+    memo: dict[tuple[Node, Index, Expr | None], Expr] = field(default_factory=dict)
+    axes: int = 0
+    results: int = 0
+
+    def axis(self, extent: Size) -> Axis:
+        """A new loop axis."""
+        self.axes += 1
+        return Axis(f"${self.axes - 1}", extent)
+
+    def result(self) -> str:
+        """A name for the result of a reduction."""
+        self.results += 1
+        return f"%r{self.results - 1}"  # no dim can have this name
+
+    def argument(self, buffer: Buffer, *, written: bool = False) -> str:
+        """The kernel's name for a buffer."""
+        name, was_written = self.arguments.get(buffer, (f"a{len(self.arguments)}", False))
+        self.arguments[buffer] = (name, was_written or written)
+        return name
+
+    def reader(self, node: Node, outer: Expr | None = None) -> Read:
+        """Reads elements of a node's inputs; `outer` is the condition under which it is read."""
+
+        def read(k: int, index: Index, where: Expr | None = None) -> Expr:
+            both = where if outer is None else outer
+            if where is not None and outer is not None:
+                both = scalar.logical_and(outer, where)
+            return self.value(node.inputs[k], index, both)
+
+        return read
+
+    def value(self, node: Node, index: Index, where: Expr | None = None) -> Expr:
+        """A node's element at an index."""
+        if is_literal(node):
+            return scalar.const(node.attrs["value"].reshape(())[()].item(), node.dtype)
+        at_hand = self.computed.get(node)
+        if at_hand is not None and _same_index(at_hand[0], index):
+            return at_hand[1]
+        if node in self.held:
+            name, rank = self.held[node]
+            offset = linearize(index[rank:], node.shape[rank:])
+            return scalar.load(name, offset, node.dtype, where)
+        if is_buffer(node) or node in self.fusion.reasons:
+            return scalar.load(self.argument(node), linearize(index, node.shape), node.dtype, where)
+        return self.element(node, index, where)
+
+    def element(self, node: Node, index: Index, where: Expr | None = None) -> Expr:
+        """The formula of a pointwise node at an index, whether or not it is kept elsewhere."""
+        key = (node, index, where)
+        if key not in self.memo:
+            rule = node.op.lowering
+            assert isinstance(rule, Pointwise), node
+            self.memo[key] = rule.element(node, index, self.reader(node, where))
+        return self.memo[key]
+
+    def kernel(
+        self, body: tuple[Statement, ...], parallel: bool
+    ) -> tuple[Kernel, tuple[Buffer, ...]]:
+        """The finished kernel, and the buffers that stand behind its arguments."""
+        arguments = tuple(
+            Argument(name, _dtype(buffer), _size(buffer), written)
+            for buffer, (name, written) in self.arguments.items()
+        )
+        made = Kernel(body, arguments, tuple(self.scratch), parallel)
+        sites: dict[Site, None] = {}
+        for expr in made.expressions():
+            if expr.name == "checked":
+                sites.setdefault(expr.data[1])
+        return Kernel(body, arguments, made.scratch, parallel, tuple(sites)), tuple(self.arguments)
+
+
+def _same_index(known: Index, index: Index) -> bool:
+    """Equal, up to positions in dims of size 1 at the end."""
+    shorter, longer = sorted((known, index), key=len)
+    return longer[: len(shorter)] == shorter and all(i == 0 for i in longer[len(shorter) :])
+
+
+def _dtype(buffer: Buffer) -> DType:
+    return buffer.dtype
+
+
+def _size(buffer: Buffer) -> Size:
+    return buffer.size if isinstance(buffer, Workspace) else buffer.tensor.size
