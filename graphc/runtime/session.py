@@ -33,8 +33,8 @@ class Session:
 
     A run is a transaction: it reads variables as they were before it, its assignments take
     effect together at its end, and a run that fails changes nothing. With `reference=True`
-    everything is interpreted with NumPy instead of compiled, for comparison. `threads` bounds
-    the threads that a run may use (None: as many as the machine has cores).
+    everything is interpreted with NumPy instead of compiled, for comparison. `threads` is an
+    upper bound on the threads of a run; so far every run uses one.
 
     >>> with gc.Graph() as graph:
     ...     x = gc.placeholder(gc.float32, ("n",), name="x")

@@ -29,12 +29,15 @@ Made = tuple[Kernel, tuple[Buffer, ...]]
 
 
 def _around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], Axis, Index]:
-    """Loops over all dims but one, a loop along that one, and the index inside all of them."""
+    """Loops over all dims but one, a loop along that one, and the index inside all of them.
+
+    Dims of size 1 take no loop: the index does not depend on it, so it could not be a vector's.
+    """
     axes = [builder.axis(size) for k, size in enumerate(node.shape) if k != axis]
     along = builder.axis(node.shape[axis])
     index = [outer.position for outer in axes]
     index.insert(axis, along.position)
-    return tuple(axes), along, tuple(index)
+    return tuple(outer for outer in axes if outer.extent != 1), along, tuple(index)
 
 
 def scan_kernel(group: Group, fusion: Fusion) -> Made:

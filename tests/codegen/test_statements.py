@@ -100,3 +100,26 @@ def test_scans(name: str, ufunc: np.ufunc, dtype: DType, program: Compile) -> No
             expected = [ufunc.accumulate(values, axis, dtype.numpy) for axis in (0, 1)]
         for mine, other in zip(run(values), expected, strict=True):
             assert_same(mine, other)
+
+
+# Axes of size 1 -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (1, 3), (3, 1), (1, 17, 1), (2, 1, 3)], ids=str)
+def test_axes_of_size_one(shape: tuple[int, ...], program: Compile) -> None:
+    """Loops that run once still have only one element to write, along whatever axis."""
+    x = placeholder(*shape)
+    axes = range(len(shape))
+    outputs = [
+        REGISTRY[name](x, axis=axis) for name in ("cumsum", "sort", "argmax") for axis in axes
+    ]
+    outputs += [ops.max(x, axes=(axis,)) for axis in axes] + [ops.flip(x, axes=tuple(axes))]
+    values = numbers(shape, float32)
+    expected = [np.cumsum(values, axis) for axis in axes]
+    expected += [np.sort(values, axis) for axis in axes]
+    expected += [np.argmax(values, axis) for axis in axes]
+    expected += [np.max(values, axis) for axis in axes] + [np.flip(values)]
+    alone = [program([x], [output])(values)[0] for output in outputs]
+    for mine, together, other in zip(alone, program([x], outputs)(values), expected, strict=True):
+        assert_same(mine, np.asarray(other))
+        assert_same(together, np.asarray(other))
