@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from graphc.ir.dims.polynomial import Monomial
-
-    Terms = Mapping[Monomial, int]
+Monomial = tuple[Any, ...]  # atoms in the order of their text, repeated for a power
+Terms = Mapping[Monomial, int]
 
 
 def added(left: Terms, right: Terms) -> dict[Monomial, int]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from graphc.ir.dims.polynomial import Atom, Monomial
+Factor = Any  # an atom: it has `bare` and `as_minimum`
+Monomial = tuple[Factor, ...]
 
 
 def polynomial_text(terms: Mapping[Monomial, int]) -> str:
@@ -31,7 +31,7 @@ def polynomial_text(terms: Mapping[Monomial, int]) -> str:
     return text
 
 
-def _minimum_among(monomial: Monomial) -> Atom | None:
+def _minimum_among(monomial: Monomial) -> Factor | None:
     """A maximum that reads better as minus a minimum, both of its sides being negative."""
     for atom in monomial:
         if atom.as_minimum() and monomial.count(atom) == 1:
@@ -40,7 +40,7 @@ def _minimum_among(monomial: Monomial) -> Atom | None:
 
 
 def _monomial_text(
-    monomial: Monomial, coefficient: int, least: Atom | None, enclose: bool = False
+    monomial: Monomial, coefficient: int, least: Factor | None, enclose: bool = False
 ) -> str:
     factors = [] if coefficient == 1 and monomial else [str(coefficient)]
     several = enclose or len(monomial) > 1 or bool(factors)
