@@ -46,8 +46,8 @@ def _monomial_text(
     several = enclose or len(monomial) > 1 or bool(factors)
     for atom in dict.fromkeys(monomial):
         power = monomial.count(atom)
-        if atom is least:
-            factors.append(str(atom.as_minimum()))
+        if least is not None and atom is least:
+            factors.append(str(least.as_minimum()))
             continue
         text = str(atom) if atom.bare or not several else f"({atom})"
         factors.append(text if power == 1 else f"{text}**{power}")
