@@ -24,6 +24,7 @@ from graphc.codegen.values import (
     VOID,
     any_lane,
     both,
+    constant_like,
     is_vector,
     lane_numbers,
     memory_type,
@@ -346,6 +347,9 @@ def _combine(
 ) -> ir.Value:
     if isinstance(atom, Maximum):
         return builder.select(builder.icmp_signed(">", a, b), a, b)
+    if not dims.is_nonnegative(atom.denominator - 1):
+        # a dim of size 0: no element is read at the position, but it may still be computed
+        b = builder.select(builder.icmp_signed(">", b, constant_like(b, 0)), b, constant_like(b, 1))
     positive = dims.is_nonnegative(atom.numerator)
     if isinstance(atom, Quotient):
         return builder.udiv(a, b) if positive else _floor_divide(builder, a, b)

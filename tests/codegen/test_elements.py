@@ -177,3 +177,15 @@ def test_casts_at_known_lengths(
 def small(shape: tuple[int, ...], dtype: DType) -> Array:
     """Numbers that every dtype holds, or wraps around alike."""
     return np.asarray(np.random.default_rng(shape).integers(0, 100, shape), dtype.numpy)
+
+
+def test_positions_in_a_dim_of_size_0(program: Compile) -> None:
+    """They are divided by the dim's size, though there is nothing to read."""
+    m = symbol("m")
+    x = placeholder(m, 3, n)
+    turned = ops.reshape(ops.permute_dims(x, axes=(1, 0, 2)), shape=(3, m * n))
+    run = program([x], [ops.pad(turned, low=(0, 1), high=(0, 1), value=1.0)])
+    for rows, columns in ((0, 0), (0, 5), (5, 0), (1, 1), (4, 5)):
+        values = numbers((rows, 3, columns), float32)
+        flat = values.transpose(1, 0, 2).reshape(3, rows * columns)
+        assert_same(run(values)[0], np.pad(flat, ((0, 0), (1, 1)), constant_values=1))

@@ -189,9 +189,15 @@ def canonical(shape: Shape) -> Shape:
 
 
 def renamed(shape: Shape) -> Shape:
-    """The shape with every symbol that has another name called by it: to meet it takes a guard."""
+    """The shape with other names for symbols: where the two meet there is a guard.
+
+    Only where symbols stand alone, so that the sizes fed determine every name.
+    """
     pairs = [*ALIASES.items(), *((other, name) for name, other in ALIASES.items())]
-    return tuple(dims.substitute(size, {a: dims.symbol(b) for a, b in pairs}) for size in shape)
+    names: dict[Size, Size] = {dims.symbol(a): dims.symbol(b) for a, b in pairs}
+    if any(size not in names and dims.symbols(size) & {a for a, _ in pairs} for size in shape):
+        return shape
+    return tuple(names.get(size, size) for size in shape)
 
 
 def extent(size: Size) -> int:
