@@ -3,15 +3,19 @@
 PYTHON ?= python3
 
 VENV := .venv
-BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+SCRIPTS := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BIN := $(VENV)/$(SCRIPTS)
 INSTALLED := $(VENV)/.installed
+# The programs graphc is compared with: PyTensor's numba pins an llvmlite of its own.
+PEERS := .bench-venv
+PEERS_INSTALLED := $(PEERS)/.installed
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format fuzz clean
+.PHONY: help venv demo test lint format fuzz bench bench-env clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
 
 venv: $(INSTALLED) ## Make .venv with graphc and its test tools (again when pyproject.toml changes)
 
@@ -39,7 +43,18 @@ format: $(INSTALLED) ## Rewrite the sources in the house format and apply safe f
 fuzz: $(INSTALLED) ## Compare random graphs with NumPy for minutes
 	$(PYTEST) -m long
 
-clean: ## Remove .venv, caches and build products
+bench: $(INSTALLED) $(PEERS_INSTALLED) ## Compare speeds with other programs (half an hour; see docs/benchmarks.md)
+	@mkdir -p build
+	$(BIN)/graphc bench --json build/bench.json --plot build/bench.png
+
+bench-env: $(PEERS_INSTALLED) ## Make .bench-venv with those programs (several gigabytes)
+
+$(PEERS_INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/$(SCRIPTS)/python benchmarks/install_peers.py
+	@touch $@
+
+clean: ## Remove .venv, caches and build products (.bench-venv stays)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from graphc.errors import AttributeValueError, GraphcError, TargetError
+from graphc.errors import AttributeValueError, BenchmarkError, GraphcError, TargetError
 from graphc.inspection import loading, stages, text_file
 from graphc.inspection.rendering import show as print_view
 from graphc.inspection.results import outcome_view, save
@@ -220,3 +222,77 @@ def run(
     if out is not None:
         for file in save(outcome, out):
             click.echo(f"wrote {file}", err=True)
+
+
+@main.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--list", "only_list", is_flag=True, help="Show workloads and peers, measure nothing."
+)
+@click.option("--peers", default="", metavar="NAME,...", help="Only these (default: all).")
+@click.option(
+    "--peers-python",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The interpreter that has the peers (default: that of `make bench-env`).",
+)
+@click.option(
+    "--dtype",
+    "dtypes",
+    multiple=True,
+    metavar="NAME",
+    help="Measure in this dtype, not in the usual ones; may be repeated.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=2, show_default=True, metavar="N")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=7,
+    show_default=True,
+    metavar="N",
+    help="How often graphc and each peer take turns.",
+)
+@click.option("--small", is_flag=True, help="Tiny sizes: to see that everything works.")
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write everything that was measured there.",
+)
+@click.option(
+    "--plot",
+    "plot_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw the ratios there (.png, .svg; needs matplotlib).",
+)
+def bench(
+    names: tuple[str, ...],
+    only_list: bool,
+    peers: str,
+    peers_python: Path | None,
+    **options: Any,
+) -> None:
+    """Compare graphc's speed with other programs', and with what the machine can do.
+
+    NAME is a workload or a family of them (default: all). The exit code is 1 if a program failed
+    or gave a wrong result. This needs a clone of the sources, and `make bench-env` for the peers.
+    """
+    command = _of_the_sources("benchmarks.driver.command")
+    if only_list:
+        command.list_all()
+        return
+    chosen = [name for name in peers.split(",") if name]
+    if not command.run(names, peers=chosen, python=peers_python, **options):
+        raise SystemExit(1)
+
+
+def _of_the_sources(name: str) -> Any:
+    """A module that lies beside graphc in its sources, and is not installed with it."""
+    root = Path(__file__).resolve().parents[1]
+    if not root.joinpath(*name.split(".")).with_suffix(".py").is_file():
+        raise BenchmarkError("the benchmarks are not installed with graphc; run a clone of it")
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    return importlib.import_module(name)

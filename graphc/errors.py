@@ -99,3 +99,7 @@ class CompileError(GraphcError, RuntimeError):
 
 class SessionError(GraphcError, RuntimeError):
     """A session used after it was closed, or against its rules."""
+
+
+class BenchmarkError(GraphcError, RuntimeError):
+    """A benchmark that was asked for and cannot be run."""

@@ -1,0 +1,1 @@
+"""What starts the workers, lets them take turns, and reports."""

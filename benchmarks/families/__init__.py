@@ -1,0 +1,1 @@
+"""Workloads, one file a family; `registry` has them all."""

@@ -1,0 +1,47 @@
+"""All workloads, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.families import (
+    calls,
+    elementwise,
+    layouts,
+    network,
+    normalisation,
+    reductions,
+    short_rows,
+)
+from benchmarks.workload import Workload
+
+FAMILIES: dict[str, tuple[Workload, ...]] = {
+    "elementwise": elementwise.FAMILY,
+    "normalisation": normalisation.FAMILY,
+    "reductions": reductions.FAMILY,
+    "network": network.FAMILY,
+    "calls": calls.FAMILY,
+    "layouts": layouts.FAMILY,
+    "short_rows": short_rows.FAMILY,
+}
+WORKLOADS: dict[str, Workload] = {
+    workload.name: workload for family in FAMILIES.values() for workload in family
+}
+
+
+def select(names: Sequence[str], dtypes: Sequence[str]) -> list[tuple[Workload, str]]:
+    """Pairs of a workload and a dtype, for names of workloads or families (none: all).
+
+    Without dtypes, each workload's standard ones; with some, workloads that have none of them are
+    left out. KeyError for a name that is neither.
+    """
+    wanted: dict[str, Workload] = {}
+    for name in names or FAMILIES:
+        family = FAMILIES[name] if name in FAMILIES else (WORKLOADS[name],)
+        wanted |= {workload.name: workload for workload in family}
+    return [
+        (workload, dtype)
+        for workload in wanted.values()
+        for dtype in (dtypes or workload.standard)
+        if dtype in workload.dtypes
+    ]

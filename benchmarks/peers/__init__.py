@@ -1,0 +1,1 @@
+"""How each program builds and runs a workload; `catalogue` has them all."""

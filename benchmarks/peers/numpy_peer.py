@@ -1,0 +1,44 @@
+"""NumPy: the formulas as they stand, an array for each step. It has no derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.program import Peer, Program, Setup
+from benchmarks.toolkit import Toolkit
+from benchmarks.workload import Array
+
+
+class NumpyPeer(Peer):
+    """Its threads are those of its matrix products, which the environment sets."""
+
+    def prepare(self, setup: Setup) -> str:
+        return np.__version__
+
+    def build(self, setup: Setup, inputs: Mapping[str, Array]) -> Program:
+        workload = setup.workload
+        formula, toolkit = workload.builders["numpy"], Toolkit(np)
+        if not workload.state:
+            whole = partial(formula, toolkit, *inputs.values())
+            return Program(lambda: [row_major(part) for part in whole()], _arrays)
+        values = dict(inputs)
+
+        def call() -> Any:
+            outputs, new = formula(toolkit, *values.values())
+            values.update(zip(workload.state, new, strict=True))
+            return outputs
+
+        return Program(call, _arrays, lambda: [values[name] for name in workload.state])
+
+
+def row_major(array: Any) -> Array:
+    """The array itself, or a copy if its elements lie in another order, as after a transpose."""
+    return np.asarray(array, order="C")
+
+
+def _arrays(outputs: Any) -> list[Array]:
+    return [np.asarray(array) for array in outputs]

@@ -1,0 +1,129 @@
+"""TensorFlow as version 1 had it: a graph, a session, `make_callable`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from benchmarks.peers.program import Peer, Program, Setup
+from benchmarks.toolkit import Toolkit
+from benchmarks.workload import Array
+
+
+class TensorflowToolkit(Toolkit):
+    """tensorflow's words."""
+
+    def __init__(self) -> None:
+        import tensorflow
+
+        super().__init__(tensorflow)
+
+    def differentiated(
+        self, function: Callable[..., Any], primals: Sequence[Any], cotangent: Any = None
+    ) -> tuple[Any, list[Any]]:
+        value = function(*primals)
+        seeds = None if cotangent is None else [cotangent]
+        return value, self.namespace.gradients(value, list(primals), seeds)
+
+    def permute_dims(self, x: Any, axes: Sequence[int]) -> Any:
+        return self.namespace.transpose(x, axes)
+
+    def sum(self, x: Any, axis: int | None = None) -> Any:
+        return self.namespace.reduce_sum(x, axis)
+
+    def mean(self, x: Any, axis: int | None = None) -> Any:
+        return self.namespace.reduce_mean(x, axis)
+
+    def max(self, x: Any, axis: int) -> Any:
+        return self.namespace.reduce_max(x, axis)
+
+    def mean_and_var(self, x: Any, axis: int) -> tuple[Any, Any]:
+        mean, var = self.namespace.nn.moments(x, [axis])
+        return mean, var
+
+    def sigmoid(self, x: Any) -> Any:
+        return self.namespace.sigmoid(x)
+
+    def relu(self, x: Any) -> Any:
+        return self.namespace.nn.relu(x)
+
+    def erf(self, x: Any) -> Any:
+        """For `gelu`: tensorflow.nn's own is no better, and rounds its constants to float32."""
+        return self.namespace.math.erf(x)
+
+    def layer_norm(self, x: Any, scale: Any, shift: Any) -> Any:
+        nn = self.namespace.nn
+        mean, var = nn.moments(x, [-1], keepdims=True)
+        return nn.batch_normalization(x, mean, var, shift, scale, 1e-5)
+
+    def softmax_cross_entropy(self, logits: Any, labels: Any) -> Any:
+        losses = self.namespace.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        return self.mean(losses)
+
+
+class TensorflowPeer(Peer):
+    """Variants: "" runs op by op, "xla" lets XLA compile whatever it can."""
+
+    def prepare(self, setup: Setup) -> str:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        if self.variant == "xla":
+            os.environ["TF_XLA_FLAGS"] = "--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit"
+        import tensorflow
+
+        tensorflow.compat.v1.disable_eager_execution()
+        return str(tensorflow.__version__)
+
+    def build(self, setup: Setup, inputs: Mapping[str, Array]) -> Program:
+        import tensorflow
+
+        v1 = tensorflow.compat.v1
+        workload = setup.workload
+        graph = tensorflow.Graph()
+        with graph.as_default():
+            session = v1.Session(config=_config(v1, setup.threads))
+            if workload.entry == "resident":
+                return _resident(session, setup, inputs)
+            fed = {v1.placeholder(x.dtype, x.shape, name): x for name, x in inputs.items()}
+            outputs = workload.builders["tensorflow"](TensorflowToolkit(), *fed)
+            if workload.entry == "run":
+                return Program(partial(session.run, outputs, fed), list)
+            return Program(partial(session.make_callable(outputs, [*fed]), *fed.values()), list)
+
+
+def _config(v1: Any, threads: int) -> Any:
+    return v1.ConfigProto(intra_op_parallelism_threads=threads, inter_op_parallelism_threads=1)
+
+
+def _resident(session: Any, setup: Setup, inputs: Mapping[str, Array]) -> Program:
+    """Inputs and state are variables of the session, since feeding would copy them each time."""
+    import tensorflow
+
+    v1 = tensorflow.compat.v1
+    workload = setup.workload
+    holders = {name: v1.placeholder(array.dtype, array.shape) for name, array in inputs.items()}
+    variables = {
+        name: v1.get_variable(name, initializer=holder, use_resource=True)
+        for name, holder in holders.items()
+    }
+    session.run(
+        [variable.initializer for variable in variables.values()],
+        {holder: inputs[name] for name, holder in holders.items()},
+    )
+    tensors = {name: tensorflow.convert_to_tensor(var) for name, var in variables.items()}
+    made = workload.builders["tensorflow"](TensorflowToolkit(), *tensors.values())
+    outputs, new = made if workload.state else (made, [])
+    state = [variables[name] for name in workload.state]
+    with tensorflow.control_dependencies([*outputs, *new]):  # every read before any assignment
+        train = tensorflow.group(
+            *(variable.assign(value).op for variable, value in zip(state, new, strict=True))
+        )
+    step = session.make_callable([list(outputs), train])
+
+    def arrays(results: Any) -> list[Array]:
+        return [np.array(array) for array in results[0]]
+
+    return Program(step, arrays, lambda: session.run(state) if state else [])

@@ -1,0 +1,67 @@
+"""Toolkit: the words in which formulas are written, so that one formula serves many programs.
+
+Names and signatures are the array API's where it has them. A toolkit says them in its program's
+own best words: what comes with the program (a fused loss, a layer norm) rather than its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import pi, sqrt
+from typing import Any
+
+Tensor = Any  # each program has its own
+
+
+class Toolkit:
+    """Functions over a namespace that has the array API's names: NumPy, jax.numpy, graphc.
+
+    A program overrides what it spells otherwise or has a better word for.
+    """
+
+    def __init__(self, namespace: Any) -> None:
+        self.namespace = namespace
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.namespace, name)
+
+    def differentiated(
+        self, function: Callable[..., Tensor], primals: Sequence[Tensor], cotangent: Tensor = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The function's value and, for each primal, its derivative weighted by the cotangent."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives")
+
+    def descended(
+        self, weights: Sequence[Tensor], gradients: Sequence[Tensor], rate: float
+    ) -> list[Tensor]:
+        """The weights after one step of gradient descent."""
+        return [w - rate * g for w, g in zip(weights, gradients, strict=True)]
+
+    def sum(self, x: Tensor, axis: int | None = None) -> Tensor:
+        """The sum in x's own dtype."""
+        return self.namespace.sum(x, axis=axis, dtype=x.dtype)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return 1 / (1 + self.namespace.exp(-x))
+
+    def relu(self, x: Tensor) -> Tensor:
+        return self.namespace.maximum(x, 0)
+
+    def gelu(self, x: Tensor, approximate: str) -> Tensor:
+        """x times the normal distribution function, which `approximate="tanh"` comes near to."""
+        if approximate == "none":
+            return 0.5 * x * (1 + self.erf(x * sqrt(0.5)))
+        return 0.5 * x * (1 + self.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
+
+    def norm(self, x: Tensor) -> Tensor:
+        """The square root of the sum of all squares."""
+        return self.namespace.sqrt(self.sum(x * x))
+
+    def mean_and_var(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        return self.namespace.mean(x, axis=axis), self.namespace.var(x, axis=axis)
+
+    def layer_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """x brought to mean 0 and variance 1 (plus 1e-5) along the last axis, scaled, shifted."""
+        centred = x - self.namespace.mean(x, axis=-1, keepdims=True)
+        spread = self.namespace.mean(centred * centred, axis=-1, keepdims=True)
+        return centred / self.namespace.sqrt(spread + 1e-5) * scale + shift

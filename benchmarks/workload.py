@@ -1,0 +1,108 @@
+"""Workload: something worth measuring, in one declaration. Needs nothing but NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from zlib import crc32
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Sizes = Mapping[str, int]
+#: (a source of random numbers, a dtype's name, sizes) -> arrays, in the order a formula takes them.
+MakeInputs = Callable[[np.random.Generator, str, Sizes], dict[str, Array]]
+#: (toolkit, *inputs) -> a sequence of outputs; with state, (outputs, new values of the state).
+Formula = Callable[..., Any]
+
+#: Toolkits that formulas are written for; the variants of a peer share one.
+TOOLKITS = ("graphc", "numpy", "jax", "torch", "pytensor", "tensorflow")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What any program has to do at least: bytes read and written, multiplications and additions.
+
+    Transcendental functions count as nothing, so that the limit is one that no program can beat.
+    """
+
+    bytes: int
+    flops: int = 0
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What graphc is meant to reach: times the best peer's speed, share of the limit, seconds.
+
+    Peers `aside` are shown and not counted among the best.
+    """
+
+    ratio: float | None = 0.9
+    share: float | None = None
+    seconds: float | None = None
+    aside: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A name, its inputs, and a builder for each toolkit.
+
+    - `entry`: how a call looks. "resident": the inputs lie where the program wants them, the
+      outputs may stay there. "callable", "run": NumPy arrays go in and come out, through the
+      program's fastest call or, where it has such a thing, a session's `run` with a feed dict.
+    - `state`: inputs that live in the program and that each call replaces.
+    - `dtypes`: those it makes sense in; `standard`: those measured unless others are asked for.
+    - `tolerance`: largest difference from the reference by dtype, relative to the largest
+      magnitude in the output concerned; 0 for dtypes that are not listed.
+    """
+
+    name: str
+    summary: str
+    sizes: Sizes
+    small: Sizes
+    inputs: MakeInputs
+    builders: Mapping[str, Formula]
+    work: Callable[[Sizes, int], Work] | None = None
+    entry: Literal["resident", "callable", "run"] = "resident"
+    state: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    standard: tuple[str, ...] = ("float32",)
+    tolerance: Mapping[str, float] = field(
+        default_factory=lambda: {"float32": 1e-5, "float64": 1e-13}
+    )
+    reach: Reach = Reach()
+
+    def arrays(self, dtype: str, small: bool = False) -> dict[str, Array]:
+        """The inputs: the same in every process, and aligned to 64 bytes."""
+        rng = np.random.default_rng([0, crc32(self.name.encode())])
+        made = self.inputs(rng, dtype, self.small if small else self.sizes)
+        return {name: aligned(array) for name, array in made.items()}
+
+    def least_work(self, dtype: str, small: bool = False) -> Work | None:
+        """What a call has to do at least; None where that says nothing about its time."""
+        if self.work is None:
+            return None
+        return self.work(self.small if small else self.sizes, np.dtype(dtype).itemsize)
+
+
+def aligned(array: Array, boundary: int = 64) -> Array:
+    """A copy at a multiple of `boundary` bytes: programs that want this need no copy then."""
+    memory = np.empty(array.nbytes + boundary, np.uint8)
+    start = -memory.ctypes.data % boundary
+    copy = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def everywhere(formula: Formula, **own: Formula | None) -> dict[str, Formula]:
+    """One formula for all toolkits but those that have their own, or None for no way at all."""
+    builders = {name: own.get(name, formula) for name in TOOLKITS}
+    return {name: builder for name, builder in builders.items() if builder is not None}
+
+
+def normal(rng: np.random.Generator, dtype: str, *shape: int) -> Array:
+    """Standard normal numbers; for an integer dtype whole numbers from -100 to 99."""
+    if np.dtype(dtype).kind == "f":
+        return rng.standard_normal(shape, np.dtype(dtype).type)
+    return rng.integers(-100, 100, shape, np.dtype(dtype))

@@ -1,0 +1,74 @@
+"""`graphc bench` as users type it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from benchmarks.driver import command, limits
+from graphc import cli
+
+
+@pytest.fixture(autouse=True)
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limits are tested by themselves."""
+    known = limits.Limits(1, 1e9, {"float32": 1e9, "float64": 1e9})
+    monkeypatch.setattr(command.limits, "probe", lambda threads: known)
+
+
+def bench(*words: str) -> Result:
+    return CliRunner().invoke(cli.main, ["bench", *words], prog_name="graphc")
+
+
+def test_a_workload_is_measured_and_reported(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    words = ["sum_axis0", "--dtype", "int32", "--peers", "numpy", "--threads", "1"]
+    result = bench(*words, "--rounds", "1", "--small", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    assert "sum_axis0 int32" in result.stdout
+    assert "sizes are tiny" in result.stdout
+    (found,) = json.loads(file.read_text())["measurements"]
+    assert found["graphc"]["status"] == found["peers"][0]["status"] == "measured"
+    assert found["graphc"]["difference"] == found["peers"][0]["difference"] == 0
+    assert found["least_seconds"] == pytest.approx(6 * 10 * 4 / 1e9)
+    assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
+
+
+def test_the_list() -> None:
+    result = bench("--list")
+    assert result.exit_code == 0
+    assert "  sgd_step" in result.stdout
+    assert "torch-compile (PyTorch compiled)" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sgd_stop"], "there is no workload sgd_stop; did you mean sgd_step?"),
+        (["call", "--peers", "numpi"], "there is no peer numpi; did you mean numpy?"),
+        (["call", "--peers", "graphc"], "there is no peer graphc; "),
+        (["call", "--dtype", "int32"], "none of these workloads makes sense in int32"),
+        (["call", "--threads", "4096"], "4096 threads need as many cores; there are "),
+    ],
+)
+def test_errors(words: list[str], message: str) -> None:
+    result = bench(*words)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {message}")
+
+
+def test_what_fails_is_an_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "run", lambda names, **options: False)
+    assert bench("call").exit_code == 1
+
+
+def test_it_needs_the_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "__file__", str(tmp_path / "graphc" / "cli.py"))
+    result = bench("--list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert (
+        result.stderr == "Error: the benchmarks are not installed with graphc; run a clone of it\n"
+    )
