@@ -240,6 +240,8 @@ class _Grouping:
                 if isinstance(source.op.lowering, BlockReduce):
                     return False
                 rank = min(rank, link.aligned)
+                if len(extended(source)) <= rank and self._gathers(node, source):
+                    return False  # one element, at a position that is checked when it runs
             elif source in self.home and self.home[source].level >= group.level:
                 return False
         if not self._fits(node, wish, group, rank):
@@ -247,6 +249,13 @@ class _Grouping:
         group.rank = rank
         group.chunked = group.chunked or wish.chunked
         return True
+
+    def _gathers(self, node: Node, source: Node) -> bool:
+        """Whether the node reads the source at positions that the program computes."""
+        if node.op.name != "gather":
+            return False
+        data = node.inputs[0]
+        return data is source or source in self.links.get(data, {})
 
     def _fits(self, node: Node, wish: _Wish, group: Group, rank: int) -> bool:
         if wish.shape[:rank] != group.shape[:rank] or (wish.exact and rank != wish.rank):

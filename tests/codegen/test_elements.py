@@ -189,3 +189,21 @@ def test_positions_in_a_dim_of_size_0(program: Compile) -> None:
         values = numbers((rows, 3, columns), float32)
         flat = values.transpose(1, 0, 2).reshape(3, rows * columns)
         assert_same(run(values)[0], np.pad(flat, ((0, 0), (1, 1)), constant_values=1))
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (n, 1), (1, n)], ids=str)
+def test_gather_from_a_computed_axis_of_size_1(shape: tuple[Any, ...], program: Compile) -> None:
+    """Its only element is at hand, and positions are still checked."""
+    axis = shape.index(1)
+    x, i = placeholder(*shape), placeholder(2, dtype=int64, name="i")
+    run = program([x, i], [ops.gather(ops.floor(x), i, axes=(axis,), position=axis)])
+    costly = program([x, i], [ops.gather(ops.exp(x), i, axes=(axis,), position=axis)])
+    for length in (0, 1, 5, 17):
+        values = numbers(tuple(length if size is n else size for size in shape), float32) / 1000
+        positions = np.array([0, -1])
+        got, exact = costly(values, positions)[0], run(values, positions)[0]
+        np.testing.assert_allclose(got, np.take(np.exp(values), positions, axis), 1e-6)
+        assert_same(exact, np.take(np.floor(values), positions, axis))
+        if values.size:
+            with pytest.raises(OutOfRangeError, match="gather: index 1 is out of range"):
+                costly(values, np.array([0, 1]))
