@@ -213,9 +213,7 @@ class Elements:
         pointer, dtype = self.buffers[str(expr.source)]
         if not self.varies(expr.offset) and (where is None or not is_vector(where)):
             return self._load_one(expr.offset, where, pointer, dtype, builder)
-        mask = both(builder, self._window().mask, where)
-        mask = None if mask is None else splat(builder, mask, self._window().lanes)
-        return self._load_lanes(expr.offset, mask, pointer, dtype, builder)
+        return self._load_lanes(expr.offset, where, pointer, dtype, builder)
 
     def _load_one(
         self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
@@ -224,29 +222,46 @@ class Elements:
         type_ = memory_type(dtype)
         address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
         if where is not None:
-            nowhere = self.scopes.allocate(type_)
-            builder.store(ir.Constant(type_, 0), nowhere)
-            address = builder.select(where, address, nowhere)
+            address = builder.select(where, address, self.scopes.zeros(type_))
         return from_memory(builder, dtype, builder.load(address, typ=type_))
 
     def _load_lanes(
-        self, offset: Size, mask: ir.Value | None, pointer: ir.Value, dtype: DType,
+        self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
         builder: ir.IRBuilder,
     ) -> ir.Value:  # fmt: skip
         lanes, step = self._window().lanes, self._step(offset)
         type_ = ir.VectorType(memory_type(dtype), lanes)
-        if step == 1:
-            start = builder.gep(pointer, [self.size(offset)], source_etype=type_.element)
-            raw = load_row(builder, type_, start, mask, dtype.itemsize)
-        elif step == -1:
-            lowest = builder.sub(self.size(offset), ir.Constant(I64, lanes - 1))
-            start = builder.gep(pointer, [lowest], source_etype=type_.element)
-            reverse = None if mask is None else reversed_lanes(builder, mask)
-            row = load_row(builder, type_, start, reverse, dtype.itemsize)
-            raw = reversed_lanes(builder, row)
+        if step in (1, -1):
+            raw = self._row(offset, where, pointer, dtype, step == -1, builder)
         else:
+            mask = both(builder, self._window().mask, where)
+            mask = None if mask is None else splat(builder, mask, lanes)
             raw = self._gather(offset, mask, pointer, type_, dtype, builder)
         return from_memory(builder, dtype, raw)
+
+    def _row(
+        self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
+        backwards: bool, builder: ir.IRBuilder,
+    ) -> ir.Value:  # fmt: skip
+        """Neighbouring elements.
+
+        A condition on all of them chooses the address and makes no mask: LLVM 22 makes a plain
+        load of one under such a mask where the row is then turned around.
+        """
+        type_ = ir.VectorType(memory_type(dtype), self._window().lanes)
+        first = self.size(offset)
+        if backwards:
+            first = builder.sub(first, ir.Constant(I64, type_.count - 1))
+        start = builder.gep(pointer, [first], source_etype=type_.element)
+        mask = self._window().mask
+        if where is not None and is_vector(where):
+            mask = both(builder, mask, where)
+        elif where is not None:
+            start = builder.select(where, start, self.scopes.zeros(type_))
+        if not backwards:
+            return load_row(builder, type_, start, mask, dtype.itemsize)
+        mask = None if mask is None else reversed_lanes(builder, mask)
+        return reversed_lanes(builder, load_row(builder, type_, start, mask, dtype.itemsize))
 
     def _addresses(
         self, offset: Size, pointer: ir.Value, type_: ir.Type, builder: ir.IRBuilder
@@ -301,7 +316,7 @@ class Elements:
         pointer, dtype = self.buffers[target]
         if not self.varies(offset):
             return self._load_one(offset, None, pointer, dtype, self.builder)
-        return self._load_lanes(offset, self._window().mask, pointer, dtype, self.builder)
+        return self._load_lanes(offset, None, pointer, dtype, self.builder)
 
     # Checks ----------------------------------------------------------------------------------
 

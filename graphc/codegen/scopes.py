@@ -52,6 +52,7 @@ class Scopes:
         self.allocations = entry
         self.stack = [Scope(entry, guarded=True)]
         self.window: Window | None = None
+        self._zeros: dict[str, ir.Value] = {}
 
     @property
     def builder(self) -> ir.IRBuilder:
@@ -82,6 +83,15 @@ class Scopes:
             memory = self.allocations.alloca(type_, ir.Constant(I64, count))
             memory.type = POINTER  # so that rows as well as elements may be stored in it
             return memory
+
+    def zeros(self, type_: ir.Type) -> ir.Value:
+        """Memory on the stack that holds zeros, to be read in place of what does not exist."""
+        if str(type_) not in self._zeros:
+            self._zeros[str(type_)] = self.allocate(type_)
+            with self.allocations.goto_entry_block():
+                zero = ir.Constant(type_, None if isinstance(type_, ir.VectorType) else 0)
+                self.allocations.store(zero, self._zeros[str(type_)])
+        return self._zeros[str(type_)]
 
     @contextmanager
     def guard(self, condition: ir.Value) -> Iterator[None]:

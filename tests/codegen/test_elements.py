@@ -207,3 +207,19 @@ def test_gather_from_a_computed_axis_of_size_1(shape: tuple[Any, ...], program: 
         if values.size:
             with pytest.raises(OutOfRangeError, match="gather: index 1 is out of range"):
                 costly(values, np.array([0, 1]))
+
+
+@pytest.mark.parametrize("dtype", [float32, float64, int8], ids=str)
+@pytest.mark.parametrize("width", [8, 16, 17])
+def test_rows_that_are_there_or_not(width: int, dtype: DType, program: Compile) -> None:
+    """All of a row under one condition, turned around: the others are not touched."""
+    x = placeholder(n, width, dtype=dtype)
+    both_ways = ops.flip(ops.concat(x, x, axis=0), axes=(0, 1))
+    run = program(
+        [x], [both_ways, ops.pad(ops.flip(x, axes=(1,)), low=(2, 0), high=(3, 0), value=0.0)]
+    )
+    for length in (0, 1, 2, 5):
+        values = numbers((length, width), dtype)
+        joined, padded = run(values)
+        assert_same(joined, np.concatenate([values, values])[::-1, ::-1])
+        assert_same(padded, np.pad(values[:, ::-1], ((2, 3), (0, 0))))

@@ -94,9 +94,14 @@ class Twins:
         return chosen + [self.values[-1 - k % len(self.values)] for k in extra]
 
     def _inputs(self) -> list[Value]:
-        """Those that are needed, and the main one, which declares every symbol."""
-        needed = {self._main.node, *topological(self.outputs)}
-        return [v for v in self.values if v.twin is None and v.node in needed]
+        """Those that are needed, and those that tell the size of each symbol."""
+        inputs = [value for value in self.values if value.twin is None]
+        first: dict[Size, Node] = {}
+        for value in (self._main, *inputs):
+            for size in value.shape:
+                first.setdefault(size, value.node)
+        needed = {*topological(self.outputs), self._main.node, *first.values()}
+        return [value for value in inputs if value.node in needed]
 
     def graph(self) -> Graph:
         """The graph of the outputs."""
