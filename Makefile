@@ -12,7 +12,7 @@ PEERS_INSTALLED := $(PEERS)/.installed
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format fuzz bench bench-env clean
+.PHONY: help venv demo test lint format fuzz sweep bench bench-env clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,10 @@ format: $(INSTALLED) ## Rewrite the sources in the house format and apply safe f
 
 fuzz: $(INSTALLED) ## Compare random graphs with NumPy for minutes
 	$(PYTEST) -m long
+
+sweep: $(INSTALLED) ## Check vector math at every float32 there is (half an hour; see docs/vector-math.md)
+	$(BIN)/python -m tests.codegen.sweep_vecmath
+	$(BIN)/python -m tests.codegen.sample_vecmath
 
 bench: $(INSTALLED) $(PEERS_INSTALLED) ## Compare speeds with other programs (half an hour; see docs/benchmarks.md)
 	@mkdir -p build

@@ -9,7 +9,14 @@ from llvmlite import ir
 from graphc.codegen.vecmath import registry
 from tests.codegen.vecmath_jit import DTYPES, compiled, value_type
 
-RARE = {"sin": 1e30, "cos": 1e30, "tan": 1e30, "lgamma": -2.5, "digamma": -2.5}
+RARE = {
+    "sin": 1e30,
+    "cos": 1e30,
+    "tan": 1e30,
+    "lgamma": -2.5,
+    "digamma": -2.5,
+    "sigmoid": -720.0,
+}
 """Functions with a slow path, and arguments that take it."""
 
 

@@ -16,6 +16,8 @@ from tests.codegen.vecmath_table import ROWS
 
 POINTS_PER_INTERVAL = 600
 ALSO_SCALAR = {"exp", "log", "tanh", "pow"}
+WITH_BRANCH = {"sigmoid"}
+"""Functions that go past a part without calling it."""
 CASES = [(row, bits, 16) for row in ROWS for bits in (32, 64)]
 CASES += [(row, bits, 1) for row in ROWS if row.name in ALSO_SCALAR for bits in (32, 64)]
 every_case = pytest.mark.parametrize(
@@ -85,8 +87,9 @@ def test_machine_code_needs_no_library_and_no_branch(
     loaded = re.findall(r"^\s+movabsq\s+\$([A-Za-z_][\w.]*)", text, re.MULTILINE)
     assert all("gc." in callee or callee.startswith("*%") for callee in called)
     assert all(symbol.startswith("gc.") for symbol in loaded)
-    if not called:  # a formula without an out-of-line part: only the loop itself may jump
-        assert len(re.findall(r"^\s+(?:j[a-z]+|b\.\w+|cbn?z|tbn?z)\s", text, re.MULTILINE)) == 1
+    if not called:  # no part is out of line: only the loop jumps, and past what is rare
+        jumps = re.findall(r"^\s+(?:j(?!mp)[a-z]+|b\.\w+|cbn?z|tbn?z)\s", text, re.MULTILINE)
+        assert len(jumps) == 1 + (name in WITH_BRANCH)
 
 
 def test_a_function_is_emitted_once_per_type() -> None:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from graphc.codegen.vecmath.arith import Lanes
+from graphc.codegen.vecmath.lookup import gather
 
 # pi/2 as a sum, each term rounded to the type: the sum is off by 2**-76 (float), 2**-163 (double).
 HALF_PI = {
@@ -104,40 +105,9 @@ def _sum(m: Lanes, terms: Sequence[ir.Value]) -> tuple[ir.Value, ir.Value]:
 
 def _table_row(m: Lanes, row: ir.Value) -> list[ir.Value]:
     """The terms of each lane's row."""
-    base = m.builder.ptrtoint(_table_global(m.builder.module), ir.IntType(64))
-    start = m.int_add(_in_every_lane(m, base), m.shl(row, 5))
-    return [_load(m, m.int_add(start, 8 * i)) for i in range(_ROW_TERMS)]
-
-
-def _in_every_lane(m: Lanes, value: ir.Value) -> ir.Value:
-    """A scalar integer as a value of the integer type of `m`."""
-    if not isinstance(m.int_type, ir.VectorType):
-        return value
-    undefined = ir.Constant(m.int_type, ir.Undefined)
-    first = m.builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), m.width), [0] * m.width)
-    return m.builder.shuffle_vector(first, undefined, zeros)
-
-
-def _load(m: Lanes, addresses: ir.Value) -> ir.Value:
-    """The doubles at addresses, by a gather; where a target has none, LLVM loads one by one."""
-    builder, pointer = m.builder, ir.PointerType()
-    if not isinstance(m.type, ir.VectorType):
-        return builder.load(builder.inttoptr(addresses, m.type.as_pointer()))
-    pointers = builder.inttoptr(addresses, ir.VectorType(pointer, m.width))
-    every_lane = ir.Constant(ir.VectorType(ir.IntType(1), m.width), [1] * m.width)
-    operands = [
-        pointers,
-        ir.Constant(ir.IntType(32), 8),
-        every_lane,
-        ir.Constant(m.type, ir.Undefined),
-    ]
-    name = f"llvm.masked.gather.{m.suffix}.v{m.width}p0"
-    function = builder.module.globals.get(name)
-    if function is None:
-        signature = ir.FunctionType(m.type, [operand.type for operand in operands])
-        function = ir.Function(builder.module, signature, name=name)
-    return builder.call(function, operands)
+    table = _table_global(m.builder.module)
+    start = m.shl(row, 5)
+    return [gather(m, table, m.int_add(start, 8 * i)) for i in range(_ROW_TERMS)]
 
 
 def _table_global(module: ir.Module) -> ir.GlobalVariable:

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
+from graphc.codegen.values import WrittenConstant
+
 Operand: TypeAlias = "ir.Value | float"
 IntOperand: TypeAlias = "ir.Value | int"
 
@@ -67,9 +69,7 @@ class Lanes:
     def _splat(self, type_: ir.Type, text: str) -> ir.Value:
         if isinstance(type_, ir.VectorType):
             text = f"splat ({type_.element} {text})"
-        constant = ir.FormattedConstant(type_, text)
-        constant.constant = text  # a vector type has split it into elements
-        return constant
+        return WrittenConstant(type_, text)
 
     def _float(self, operand: Operand) -> ir.Value:
         return self.const(operand) if isinstance(operand, int | float) else operand
@@ -314,6 +314,12 @@ class Lanes:
             terms = pairs + terms[2 * len(pairs) :]
             power = self.mul(power, power) if len(terms) > 1 else power
         return terms[0]
+
+    def polynomial(self, x: ir.Value, coefficients: Sequence[Operand]) -> ir.Value:
+        """As `estrin`, but Horner's scheme for the first three terms, which rounds less."""
+        if len(coefficients) < 8:
+            return self.horner(x, coefficients)
+        return self.horner(x, [*coefficients[:3], self.estrin(x, coefficients[3:])])
 
     # ---- error-free transformations: results are (hi, lo) with hi + lo exact ---------------
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from llvmlite import ir
 
 from graphc.codegen.vecmath.arith import Lanes
+from graphc.codegen.vecmath.rare_path import replace_inline_where
 
 LOG2_E = 1.4426950408889634
 
@@ -100,11 +101,11 @@ _EXP2 = {
 
 # Outside these the results are 0 or infinite (less than half of the smallest subnormal).
 _EXP_RANGE = {32: (-104.0, 89.0), 64: (-746.0, 710.0)}
-_EXP2_RANGE = {32: (-151.0, 129.0), 64: (-1076.0, 1025.0)}
+EXP2_RANGE = {32: (-151.0, 129.0), 64: (-1076.0, 1025.0)}
 # Below the first e**x - 1 rounds to -1.
 _EXPM1_RANGE = {32: (-18.0, 89.0), 64: (-38.0, 710.0)}
-# Of the exponent -x: below the first the sigmoid rounds to 1, above the second to 0.
-_SIGMOID_RANGE = {32: (-18.0, 104.0), 64: (-38.0, 746.0)}
+# Up to here e**-x is far from overflow, and the sigmoid from underflow; beyond, 1 + e**-x rounds.
+_SIGMOID_BOUND = {32: 80.0, 64: 700.0}
 
 
 class Reduced(NamedTuple):
@@ -143,13 +144,13 @@ def clamp(m: Lanes, x: ir.Value, bounds: tuple[float, float]) -> ir.Value:
 
 def exp_of_rest(m: Lanes, rest: ir.Value) -> ir.Value:
     """e**rest for |rest| <= ln(2) / 2."""
-    return m.fma(rest, m.fma(rest, m.horner(rest, _EXP[m.bits]), 1.0), 1.0)
+    return m.fma(rest, m.fma(rest, m.polynomial(rest, _EXP[m.bits]), 1.0), 1.0)
 
 
 def expm1_of_rest(m: Lanes, reduced: Reduced) -> ir.Value:
     """e**(high + low) - 1: the first term of the series is added last, without its rounding."""
     rest = reduced.rest
-    tail = m.horner(rest, _EXPM1[m.bits])
+    tail = m.polynomial(rest, _EXPM1[m.bits])
     return m.add(reduced.high, m.fma(m.mul(rest, rest), tail, reduced.low))
 
 
@@ -166,13 +167,18 @@ def exp2(m: Lanes, x: ir.Value) -> ir.Value:
 
 
 def exp2_of_sum(m: Lanes, high: ir.Value, low: ir.Value | None) -> ir.Value:
-    """2**(high + low), where `low` is a correction below an ulp of `high`."""
-    clamped = clamp(m, high, _EXP2_RANGE[m.bits])
-    k, n = m.round_to_int(clamped)
-    rest = m.sub(clamped, k)
-    rest = rest if low is None else m.add(rest, low)
-    mantissa = m.fma(rest, m.horner(rest, _EXP2[m.bits]), 1.0)
+    """2**(high + low), where `low` is below 1/2, and 0 where `high` is out of EXP2_RANGE."""
+    clamped = clamp(m, high, EXP2_RANGE[m.bits])
+    mantissa, n = exp2_in_parts(m, clamped, low)
     return scale(m, mantissa, n, m.lt(clamped, 0.0))
+
+
+def exp2_in_parts(m: Lanes, high: ir.Value, low: ir.Value | None) -> tuple[ir.Value, ir.Value]:
+    """2**(high + low) as a number of about 1 and an exponent of 2, for `high` in EXP2_RANGE."""
+    k, n = m.round_to_int(high if low is None else m.add(high, low))
+    rest = m.sub(high, k)
+    rest = rest if low is None else m.add(rest, low)
+    return m.fma(rest, m.polynomial(rest, _EXP2[m.bits]), 1.0), n
 
 
 def expm1(m: Lanes, x: ir.Value) -> ir.Value:
@@ -187,21 +193,21 @@ def expm1(m: Lanes, x: ir.Value) -> ir.Value:
 def sigmoid(m: Lanes, x: ir.Value) -> ir.Value:
     """1 / (1 + e**-x), where e**-x = 2**n * (1 + p) goes into the sum without being rounded.
 
-    Where e**-x may overflow and the result be subnormal, the 1 does not count: the denominator is
-    made 2**64 times smaller instead, and the quotient after it.
+    Beyond the bound it is 1 or e**x, which may be subnormal; e**-x might overflow there.
     """
-    negated = clamp(m, m.neg(x), _SIGMOID_RANGE[m.bits])
-    large = m.gt(negated, 64.0)
-    reduced = reduce_by_ln2(m, negated)
-    power = m.power_of_two(m.int_sub(reduced.n, m.int_select(large, 64, 0)))
-    one = m.select(large, 0.0, 1.0)
-    rest = reduced.rest
-    p = m.fma(m.mul(rest, rest), m.horner(rest, _EXP[m.bits]), rest)
-    denominator = m.fma(power, p, m.add(power, one))
-    quotient = m.div(1.0, denominator)
-    lost = m.fma(power, p, m.add(m.sub(power, denominator), one))
-    corrected = m.fma(quotient, m.neg(m.mul(quotient, lost)), quotient)
-    return m.mul(corrected, m.select(large, 2.0**-64, 1.0))
+    reduced = reduce_by_ln2(m, m.neg(x))
+    power, rest = m.power_of_two(reduced.n), reduced.rest
+    p = m.fma(m.mul(rest, rest), m.polynomial(rest, _EXP[m.bits]), rest)
+    divisor = m.fma(power, p, m.add(power, 1.0))
+    quotient = m.div(1.0, divisor)
+    lost = m.fma(power, p, m.add(m.sub(power, divisor), 1.0))
+    usual = m.fma(quotient, m.neg(m.mul(quotient, lost)), quotient)
+    far = m.gt(m.abs(x), _SIGMOID_BOUND[m.bits])
+    return replace_inline_where(m, far, usual, _sigmoid_of_far, x)
+
+
+def _sigmoid_of_far(m: Lanes, x: ir.Value) -> ir.Value:
+    return m.select(m.gt(x, 0.0), 1.0, exp(m, x))
 
 
 FUNCTIONS: dict[str, Callable[..., ir.Value]] = {

@@ -133,7 +133,7 @@ def _stirling(m: Lanes, x: ir.Value, reciprocal: ir.Value, log: Pair, tables: Ta
 
 def _lgamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
     """lgamma for x < 0: log(pi / (|x| |sin(pi x)|)) - lgamma(|x|); inf at integers and -inf."""
-    d, tables = m.widen(), TABLES[m.bits]
+    d, tables = m.widen(), TABLES[64]  # for float too: terms cancel near the zeros
     magnitude = d.abs(m.to_double(x))
     mirrored = _lgamma_of_positive(d, magnitude, tables)
     distance = d.abs(d.sub(magnitude, d.rint(magnitude)))
@@ -152,8 +152,9 @@ def _lgamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
 def lgamma(m: Lanes, x: ir.Value) -> ir.Value:
     """log|gamma(x)|; inf at 0, negative integers and both infinities.
 
-    For x < 0, errors are in ulps of max(|result|, 1): relative accuracy near the zeros between the
-    negative integers is not attempted. For x > 0 they are in ulps of the result, also near 1 and 2.
+    For x < 0 in float64, errors are in ulps of max(|result|, 1): relative accuracy near the zeros
+    between the negative integers is not attempted. Elsewhere they are in ulps of the result, also
+    near the zeros 1 and 2.
     """
     d = m.widen()
     wide = m.to_double(x)
@@ -203,7 +204,7 @@ def _digamma_series(m: Lanes, x: ir.Value, reciprocal: Pair, tables: Tables) -> 
 
 def _digamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
     """digamma for x < 0: with a = -x, digamma(a) + 1/a + pi cot(pi a); NaN at integers and -inf."""
-    d, tables = m.widen(), TABLES[m.bits]
+    d, tables = m.widen(), TABLES[64]  # for float too: terms cancel near the zeros
     magnitude = d.abs(m.to_double(x))
     mirrored = _digamma_of_positive(d, magnitude, _reciprocal(d, magnitude), 1.0, tables)
     distance = d.sub(magnitude, d.rint(magnitude))
@@ -219,9 +220,9 @@ def _digamma_of_negative(m: Lanes, x: ir.Value) -> ir.Value:
 def digamma(m: Lanes, x: ir.Value) -> ir.Value:
     """The derivative of lgamma; -inf at 0, inf at -0 and inf, NaN at negative integers and -inf.
 
-    For x < 0, errors are in ulps of max(|result|, 1): relative accuracy near the zeros between the
-    negative integers is not attempted. For x > 0 they are in ulps of the result, also near the zero
-    at 1.4616.
+    For x < 0 in float64, errors are in ulps of max(|result|, 1): relative accuracy near the zeros
+    between the negative integers is not attempted. Elsewhere they are in ulps of the result, also
+    near the zero at 1.4616.
     """
     d = m.widen()
     wide = m.to_double(x)

@@ -1,8 +1,8 @@
-"""sinh, cosh, tanh and their inverses.
+"""sinh, cosh and tanh.
 
 sinh and cosh come from x = n ln 2 + r, where |r| <= ln(2) / 2, by the addition theorems: with
 2**n = e**(n ln 2), sinh(n ln 2) = (2**n - 2**-n) / 2 and cosh(n ln 2) = (2**n + 2**-n) / 2 are
-nearly free. The inverses are logarithms of 1 + something small wherever they are small.
+nearly free.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ from llvmlite import ir
 
 from graphc.codegen.vecmath.arith import Lanes
 from graphc.codegen.vecmath.exponential import (
-    LN2_HIGH,
-    LN2_LOW,
     LOG2_E,
     expm1_of_rest,
     reduce_by_ln2,
 )
-from graphc.codegen.vecmath.logarithm import log1p_of_sum
 
 # (sinh(r) - r) / r**3 in powers of r**2 for |r| <= ln(2)/2, minimax (Remez exchange) for errors
 # relative to sinh(r): degree 2, 2**-30.9 (float); degree 4, 2**-60.5 (double).
@@ -139,7 +136,7 @@ def tanh_float(m: Lanes, x: ir.Value) -> ir.Value:
     square = m.mul(x, x)
     near = m.fma(m.mul(square, x), m.horner(square, _TANH_NEAR_0), x)
     k, n = m.shifted_to_int(m.fma(x, 2 * LOG2_E, m.int_shifter))
-    rest = m.fma(k, -LN2_LOW[32] / 2, m.fma(k, -LN2_HIGH[32] / 2, x))
+    rest = m.fma(k, -math.log(2) / 2, x)  # k is small, and the constant's error by chance too
     power = m.power_of_two(n)
     series = m.horner(rest, _EXP_OF_DOUBLE)
     far = m.div(2.0, m.fma(m.mul(power, rest), series, m.add(power, 1.0)))
@@ -165,68 +162,4 @@ def tanh_double(m: Lanes, x: ir.Value) -> ir.Value:
     return m.fma(missing, m.fma(quotient, -0.5, 0.5), quotient)
 
 
-def asinh(m: Lanes, x: ir.Value) -> ir.Value:
-    """log1p(|x| + x**2 / (1 + sqrt(1 + x**2))) with the sign of x; log(2|x|) for huge x.
-
-    The latter is log(2 * (1 + |x| - 1)) to `log1p_of_sum`, which cannot overflow; so in acosh.
-    """
-    magnitude = m.abs(x)
-    huge = m.gt(magnitude, 2.0**30)
-    bounded = m.select(huge, 1.0, magnitude)
-    square = m.mul(bounded, bounded)
-    curve = m.div(square, m.add(1.0, m.sqrt(m.add(square, 1.0))))
-    total, lost = m.two_sum(bounded, curve)
-    total = m.select(huge, magnitude, total)
-    result = log1p_of_sum(m, total, m.select(huge, -1.0, lost), m.select(huge, 1.0, 0.0))
-    untouched = m.or_(m.lt(magnitude, negligible_cube(m)), m.not_(m.lt(magnitude, math.inf)))
-    return m.select(untouched, x, m.copysign(result, x))
-
-
-def acosh(m: Lanes, x: ir.Value) -> ir.Value:
-    """log1p(t + sqrt(t * (t + 2))) with t = x - 1; log(2x) for huge x; NaN below 1."""
-    huge = m.gt(x, 2.0**30)
-    t = m.select(huge, 1.0, m.sub(x, 1.0))
-    root, root_low = _sqrt_of_product(m, t)
-    total, lost = m.two_sum(root, t)
-    lost = m.add(lost, root_low)
-    total = m.select(huge, x, total)
-    result = log1p_of_sum(m, total, m.select(huge, -1.0, lost), m.select(huge, 1.0, 0.0))
-    result = m.select(m.lt(x, math.inf), result, x)
-    return m.select(m.lt(x, 1.0), math.nan, m.select(m.eq(x, 1.0), 0.0, result))
-
-
-def _sqrt_of_product(m: Lanes, t: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """sqrt(t * (t + 2)) for t > 0 and, where it is small, its error."""
-    doubled = m.mul(t, 2.0)
-    square = m.fma(t, t, doubled)
-    low = m.fma(t, t, m.sub(doubled, square))
-    root = m.sqrt(square)
-    remainder = m.add(m.fma(m.neg(root), root, square), low)
-    return root, m.div(remainder, m.mul(root, 2.0))
-
-
-def atanh(m: Lanes, x: ir.Value) -> ir.Value:
-    """log1p(2|x| / (1 - |x|)) / 2 with the sign of x; NaN beyond 1."""
-    magnitude = m.abs(x)
-    inside = m.select(m.lt(magnitude, 1.0), magnitude, 0.5)
-    doubled = m.mul(inside, 2.0)
-    distance = m.sub(1.0, inside)
-    distance_low = m.sub(m.sub(1.0, distance), inside)
-    quotient = m.div(doubled, distance)
-    remainder = m.fma(m.neg(quotient), distance_low, m.fma(m.neg(quotient), distance, doubled))
-    # 1 / (1 - x) is 1 + quotient / 2.
-    low = m.mul(remainder, m.fma(quotient, 0.5, 1.0))
-    half = m.mul(log1p_of_sum(m, quotient, low), 0.5)
-    beyond = m.select(m.eq(magnitude, 1.0), math.inf, math.nan)
-    result = m.copysign(m.select(m.lt(magnitude, 1.0), half, beyond), x)
-    return m.select(m.lt(magnitude, negligible_cube(m)), x, result)
-
-
-FUNCTIONS: dict[str, Callable[..., ir.Value]] = {
-    "sinh": sinh,
-    "cosh": cosh,
-    "tanh": tanh,
-    "asinh": asinh,
-    "acosh": acosh,
-    "atanh": atanh,
-}
+FUNCTIONS: dict[str, Callable[..., ir.Value]] = {"sinh": sinh, "cosh": cosh, "tanh": tanh}

@@ -1,8 +1,8 @@
 """asin, acos, atan and atan2, in radians.
 
-The arctangent takes a ratio a/b with 0 <= a <= b to [0, tan(pi/8)], where a minimax polynomial
-(Remez exchange, made for this file) is short; arcsine and arccosine take half angles. Float is
-float32-only arithmetic.
+The arctangent has a minimax polynomial (Remez exchange, made for this file) for ratios a/b with
+0 <= a <= b; in double these are first taken to [0, tan(pi/8)], where it is shorter. Arcsine and
+arccosine take half angles. Float is float32-only arithmetic.
 """
 
 from __future__ import annotations
@@ -43,6 +43,19 @@ _ATAN = {
         -0.017903536201552328,
     ),
 }
+
+# The same on |t| <= 1, for float: degree 8, 2**-27.1.
+_ATAN_TO_ONE = (
+    -0.33333298563957214,
+    0.19998547434806824,
+    -0.14264239370822906,
+    0.1095217615365982,
+    -0.08403424918651581,
+    0.05795719847083092,
+    -0.031177477911114693,
+    0.01091441884636879,
+    -0.0017935815267264843,
+)
 
 # (asin(t) / t - 1) / t**2 in powers of t**2, on |t| <= 1/2, for errors relative to asin(t):
 # degree 4, 2**-27.6 (float); degree 12, 2**-59.9 (double).
@@ -114,6 +127,26 @@ def acos(m: Lanes, x: ir.Value) -> ir.Value:
     return m.add(high, m.fma(turns, second, m.fma(factor, half.rest, low)))
 
 
+def _float_angle(
+    m: Lanes, a: ir.Value, b: ir.Value, swapped: ir.Value, obtuse: ir.Value | None
+) -> ir.Value:
+    """atan(a/b) for 0 <= a <= b, where `swapped` pi/2 less it, and where `obtuse` pi less that."""
+    t = m.div(a, b)
+    z = m.mul(t, t)
+    half_pi, low, _ = HALF_PI[32]
+    quarters, negated = m.select(swapped, 1.0, 0.0), swapped
+    correction = m.select(swapped, -low, 0.0)
+    if obtuse is not None:
+        quarters = m.select(swapped, 1.0, m.select(obtuse, 2.0, 0.0))
+        correction = m.select(obtuse, m.select(swapped, low, -2.0 * low), correction)
+        negated = m.xor(swapped, obtuse)
+        lost = m.div(m.fma(m.neg(t), b, a), b)
+        # The derivative 1 / (1 + z) is about 1 - z/2.
+        correction = m.fma(lost, m.fma(z, -0.5, 1.0), correction)
+    angle = m.add(t, m.fma(m.mul(t, z), m.estrin(z, _ATAN_TO_ONE), correction))
+    return m.fma(quarters, half_pi, m.select(negated, m.neg(angle), angle))
+
+
 class Ratio(NamedTuple):
     """A quotient of parts: (a + a_low) / (b + b_low), where the lows are corrections."""
 
@@ -123,10 +156,10 @@ class Ratio(NamedTuple):
     b_low: ir.Value
 
 
-def _angle(
+def _double_angle(
     m: Lanes, a: ir.Value, b: ir.Value, swapped: ir.Value, obtuse: ir.Value | None
 ) -> ir.Value:
-    """atan(a/b) for 0 <= a <= b, where `swapped` pi/2 less it, and where `obtuse` pi less that.
+    """The same in double.
 
     Every such angle is k * pi/4 +- atan(t), with t = a/b or (a - b) / (a + b) below tan(pi/8).
     """
@@ -177,7 +210,8 @@ def atan(m: Lanes, x: ir.Value) -> ir.Value:
     swapped = m.gt(magnitude, 1.0)
     a = m.select(swapped, 1.0, magnitude)
     b = m.select(swapped, magnitude, 1.0)
-    return m.copysign(_angle(m, a, b, swapped, None), x)
+    angle = _float_angle if m.bits == 32 else _double_angle
+    return m.copysign(angle(m, a, b, swapped, None), x)
 
 
 def atan2(m: Lanes, y: ir.Value, x: ir.Value) -> ir.Value:
@@ -190,23 +224,29 @@ def atan2(m: Lanes, y: ir.Value, x: ir.Value) -> ir.Value:
     swapped = m.gt(absolute_y, absolute_x)
     a = m.select(swapped, absolute_x, absolute_y)
     b = m.select(swapped, absolute_y, absolute_x)
-    a, b = _to_safe_range(m, a, b)
+    a, b = _to_defined_ratio(m, a, b)
     obtuse = m.int_lt(m.bitcast_to_int(x), 0)
-    return m.copysign(_angle(m, a, b, swapped, obtuse), y)
+    if m.bits == 32:
+        # So that no number in the correction of the quotient is subnormal, where it matters.
+        scale = m.select(m.lt(b, 2.0**-80), 2.0**80, 1.0)
+        angle = _float_angle(m, m.mul(a, scale), m.mul(b, scale), swapped, obtuse)
+        return m.copysign(angle, y)
+    return m.copysign(_double_angle(m, *_to_safe_range(m, a, b), swapped, obtuse), y)
+
+
+def _to_defined_ratio(m: Lanes, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """a and b but for b = 0 and b = inf: 1, and a becomes 0, or 1 where it is infinite too."""
+    degenerate = m.or_(m.eq(b, 0.0), m.eq(b, math.inf))
+    zero_or_one = m.select(m.eq(a, math.inf), 1.0, m.mul(a, 0.0))
+    return m.select(degenerate, zero_or_one, a), m.select(degenerate, 1.0, b)
 
 
 def _to_safe_range(m: Lanes, a: ir.Value, b: ir.Value) -> tuple[ir.Value, ir.Value]:
-    """Two numbers of the ratio a/b, for 0 <= a <= b, whose sum and reciprocals are normal numbers.
-
-    b = 0 and b = inf become 1, and a becomes 0, or 1 where it is infinite too; NaN stays NaN.
-    """
+    """Two numbers of the ratio a/b <= 1 whose sum and reciprocals are normal numbers."""
     step = 2.0 ** (m.mantissa_bits + 8)
     large, small = 2.0 ** (m.bias - 7) / step, 2.0**-m.bias * step
     scale = m.select(m.gt(b, large), 1 / step, m.select(m.lt(a, small), step, 1.0))
-    degenerate = m.or_(m.eq(b, 0.0), m.eq(b, math.inf))
-    zero_or_one = m.select(m.eq(a, math.inf), 1.0, m.mul(a, 0.0))
-    a = m.select(degenerate, zero_or_one, m.mul(a, scale))
-    return a, m.select(degenerate, 1.0, m.mul(b, scale))
+    return m.mul(a, scale), m.mul(b, scale)
 
 
 FUNCTIONS: dict[str, Callable[..., ir.Value]] = {

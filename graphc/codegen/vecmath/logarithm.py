@@ -98,11 +98,16 @@ def split(m: Lanes, x: ir.Value) -> Split:
 
 def split_normal(m: Lanes, x: ir.Value) -> tuple[ir.Value, ir.Value]:
     """Splits x > 0 that is not subnormal into an integer exponent and f, as in `Split`."""
-    start = bit_pattern(m, math.sqrt(0.5))
-    offset = m.int_sub(m.bitcast_to_int(x), start - (m.bias << m.mantissa_bits))
+    offset = m.int_sub(m.bitcast_to_int(x), _offset_pattern(m))
     exponent = m.int_sub(m.lshr(offset, m.mantissa_bits), m.bias)
     fraction = m.and_(offset, (1 << m.mantissa_bits) - 1)
-    return exponent, m.sub(m.bitcast_to_float(m.int_add(fraction, start)), 1.0)
+    mantissa = m.bitcast_to_float(m.int_add(fraction, bit_pattern(m, math.sqrt(0.5))))
+    return exponent, m.sub(mantissa, 1.0)
+
+
+def _offset_pattern(m: Lanes) -> int:
+    """What to subtract from bit patterns so that exponents change at sqrt(1/2), not at 1."""
+    return bit_pattern(m, math.sqrt(0.5)) - (m.bias << m.mantissa_bits)
 
 
 def bit_pattern(m: Lanes, value: float) -> int:
@@ -119,10 +124,9 @@ def smallest_normal(m: Lanes) -> float:
 def natural_log(m: Lanes, parts: Split, low: ir.Value | None = None) -> ir.Value:
     """e * ln 2 + log(1 + f + low), where `low` is a correction to f below its ulp."""
     octave_high, octave_low = LN2[m.bits]
-    tail = m.horner(parts.f, _LOG_TAIL[m.bits])
+    tail = m.polynomial(parts.f, _LOG_TAIL[m.bits])
     correction = m.mul(parts.e, octave_low)
-    if low is not None:  # times the derivative 1 / (1 + f), which is about 1 - f
-        correction = m.add(correction, m.fma(m.neg(parts.f), low, low))
+    correction = correction if low is None else m.add(correction, low)
     beyond = m.fma(m.mul(parts.f, parts.f), tail, correction)
     return m.fma(parts.e, octave_high, m.add(parts.f, beyond))
 
@@ -131,7 +135,7 @@ def log_in_base(
     m: Lanes, parts: Split, unit: tuple[float, float], octave: tuple[float, float]
 ) -> ir.Value:
     """The logarithm in the base in which those of e and of 2 are `unit` and `octave`."""
-    tail = m.horner(parts.f, _LOG_TAIL[m.bits])
+    tail = m.polynomial(parts.f, _LOG_TAIL[m.bits])
     beyond = m.mul(m.mul(parts.f, parts.f), tail)
     correction = m.mul(parts.f, unit[1])
     if octave[1]:
@@ -166,23 +170,24 @@ def log10(m: Lanes, x: ir.Value) -> ir.Value:
 
 def log1p(m: Lanes, x: ir.Value) -> ir.Value:
     """log(1 + x), accurate near 0."""
-    result = with_special_cases(m, x, log1p_of_sum(m, x), -1.0)
-    return m.select(m.eq(x, 0.0), x, result)
+    result = with_special_cases(m, x, natural_log(m, *_split_one_plus(m, x)), -1.0)
+    tiny = m.lt(m.abs(x), 2.0 ** -(m.mantissa_bits + 2))
+    return m.select(tiny, x, result)
 
 
-def log1p_of_sum(
-    m: Lanes, x: ir.Value, low: ir.Value | None = None, octaves: ir.Value | None = None
-) -> ir.Value:
-    """log(2**octaves * (1 + x + low)) for finite x > -1, and `low` a correction below its ulp."""
-    total, lost = m.two_sum(1.0, x)
-    lost = lost if low is None else m.add(lost, low)
-    exponent, high = split_normal(m, total)
-    # Beyond 2**64 the 1 does not count; there 2**-exponent may be no normal number either.
-    unscale = m.power_of_two(m.int_sub(0, exponent))
-    f, f_low = m.quick_two_sum(high, m.select(m.lt(x, 2.0**64), m.mul(lost, unscale), 0.0))
-    e = m.int_to_float(exponent)
-    e = e if octaves is None else m.add(e, octaves)
-    return natural_log(m, Split(e, f), f_low)
+def _split_one_plus(m: Lanes, x: ir.Value) -> tuple[Split, ir.Value]:
+    """Splits 1 + x for x > -1, not tiny, into 2**e * (1 + f + low) with `low` below the ulp of f.
+
+    f + low = 2**-e * x + (2**-e - 1), where the second number is exact unless e is so large that f
+    does not count. 2**-e might be subnormal, so it is 2**(2 - e) / 4.
+    """
+    offset = m.int_sub(m.bitcast_to_int(m.add(1.0, x)), _offset_pattern(m))
+    exponent = m.int_sub(m.lshr(offset, m.mantissa_bits), m.bias)
+    field = m.and_(offset, -1 << m.mantissa_bits)
+    scale = m.bitcast_to_float(m.int_sub((2 * m.bias + 2) << m.mantissa_bits, field))
+    shift = m.fma(scale, 0.25, -1.0)
+    f, low = m.quick_two_sum(shift, m.mul(m.mul(x, 0.25), scale))
+    return Split(m.int_to_float(exponent), f), low
 
 
 FUNCTIONS: dict[str, Callable[..., ir.Value]] = {

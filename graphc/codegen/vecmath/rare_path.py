@@ -1,4 +1,4 @@
-"""A slow formula for the few lanes that need it, out of line and behind one branch.
+"""A slow formula for the few lanes that need it, behind one branch and mostly out of line.
 
 The branch is taken when any lane of a vector needs the formula, so the common case pays for one
 comparison. Lanes that do not need it keep their usual value, so a lane's result never depends on
@@ -24,11 +24,27 @@ def replace_where(
     `args` and both results are of the type of `m`. The formula becomes the internal function
     `@gc.<name>.<type>` of the module; all of its calls must mean the same formula.
     """
-    builder = m.builder
     function = _outlined(m, name, formula, len(args))
+    return _behind_branch(m, condition, usual, lambda: m.builder.call(function, args))
+
+
+def replace_inline_where(
+    m: Lanes, condition: ir.Value, usual: ir.Value, formula: Formula, *args: ir.Value
+) -> ir.Value:
+    """As `replace_where`, with the formula in place: for short ones, which a call would outweigh.
+
+    A call makes its caller save every vector register.
+    """
+    return _behind_branch(m, condition, usual, lambda: formula(m, *args))
+
+
+def _behind_branch(
+    m: Lanes, condition: ir.Value, usual: ir.Value, emit: Callable[[], ir.Value]
+) -> ir.Value:
+    builder = m.builder
     before = builder.block
     with builder.if_then(_any_lane(m, condition), likely=False):
-        replaced = m.select(condition, builder.call(function, args), usual)
+        replaced = m.select(condition, emit(), usual)
         after = builder.block
     result = builder.phi(m.type)
     result.add_incoming(usual, before)

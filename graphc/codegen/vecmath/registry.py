@@ -16,9 +16,11 @@ from graphc.codegen.vecmath import (
     exponential,
     gamma,
     hyperbolic,
+    inverse_hyperbolic,
     inverse_trigonometry,
     logarithm,
     power,
+    roots,
     trigonometry,
 )
 from graphc.codegen.vecmath.arith import Lanes
@@ -30,7 +32,9 @@ FUNCTIONS: dict[str, Formula] = {
     **exponential.FUNCTIONS,
     **logarithm.FUNCTIONS,
     **power.FUNCTIONS,
+    **roots.FUNCTIONS,
     **hyperbolic.FUNCTIONS,
+    **inverse_hyperbolic.FUNCTIONS,
     **trigonometry.FUNCTIONS,
     **inverse_trigonometry.FUNCTIONS,
     **error_function.FUNCTIONS,
