@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 def common_shape(op: str, shapes: Sequence[Shape]) -> Shape:
     """The shape to which all of them broadcast; ShapeError if there is none."""
+    first, *others = shapes
+    if all(shape == first for shape in others):
+        return first
     rank = max(map(len, shapes))
     return tuple(_common_dim(op, shapes, axis - rank) for axis in range(rank))
 

@@ -49,7 +49,8 @@ def inputs_for(roots: Sequence[Node], declared: Sequence[Node]) -> list[Node]:
 
 def _symbols(node: Node) -> set[str]:
     """The names of the dims that computing the node takes."""
-    return {name for size in _sizes(node) for name in dims.symbols(size)}
+    symbolic = [size for size in _sizes(node) if isinstance(size, Dim)]
+    return set().union(*map(dims.symbols, symbolic)) if symbolic else set()
 
 
 def _sizes(node: Node) -> Iterator[Size]:

@@ -114,7 +114,7 @@ def layer_norm(
     epsilon is added to the variance. Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
     centred = el.subtract(x, reductions.mean(x, axis, keepdims=True))
-    variance = reductions.mean(centred * centred, axis, keepdims=True)
+    variance = reductions.var(x, axis, keepdims=True)
     normal = centred * el.rsqrt(variance + epsilon)
     scaled = normal if scale is None else normal * scale
     return scaled if shift is None else scaled + shift

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from graphc.api.blame import fail_dtype, fail_shape
@@ -86,7 +87,7 @@ def var(
     """Mean square distance from the mean over axes, of floats.
 
     The sum of squares is divided by the number of elements less the correction (1 for the
-    unbiased estimate).
+    unbiased estimate); NaN if that is not positive, and if an element is infinite or NaN.
     """
     graph, node = graph_of("var", x), to_node("var", x)
     return graph.tensor(_var("var", node, axis, correction, keepdims))
@@ -141,7 +142,12 @@ def cumulative_prod(
 def _over(op: str, node: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """The reduction over axes; those of none are left out of the program."""
     result = getattr(ops, op)(node, axes=axes) if axes else node
-    return ops.reshape(result, shape=_kept(node.shape, axes)) if keepdims and axes else result
+    return _with_kept(result, node.shape, axes, keepdims)
+
+
+def _with_kept(result: Node, shape: Shape, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """The result of a reduction with the axes as dims of size 1, if they are to be kept."""
+    return ops.reshape(result, shape=_kept(shape, axes)) if keepdims and axes else result
 
 
 def _kept(shape: Shape, axes: tuple[int, ...]) -> Shape:
@@ -177,22 +183,35 @@ def _as_bool(node: Node) -> Node:
     return with_dtype(node, bool_)
 
 
-def _mean(op: str, node: Node, axes: tuple[int, ...], keepdims: bool, less: float = 0.0) -> Node:
-    """The sum over axes divided by their number of elements, less a correction."""
-    if not node.dtype.is_float:
-        fail_dtype(op, f"needs floating point, not {node.dtype.name}; convert with gc.astype")
-    total = _over("sum", node, axes, keepdims)
-    count = size_node(product(node.shape[axis] for axis in axes), node.dtype)
-    if less:
-        count = ops.sub(count, filled((), less, node.dtype))
-    return ops.div(total, fitted(count, total.shape))
+def _mean(op: str, node: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
+    """The sum over axes divided by their number of elements."""
+    _check_float(op, node)
+    return _per_element(_over("sum", node, axes, keepdims), node.shape, axes)
 
 
 def _var(op: str, node: Node, axis: AxesLike, correction: float, keepdims: bool) -> Node:
+    _check_float(op, node)
     axes = as_axes(op, axis, len(node.shape))
-    centre = fitted(_mean(op, node, axes, keepdims=True), node.shape)
-    distance = ops.sub(node, centre)
-    return _mean(op, ops.mul(distance, distance), axes, keepdims, correction)
+    total = ops.squared_deviations(node, axes=axes)
+    return _per_element(_with_kept(total, node.shape, axes, keepdims), node.shape, axes, correction)
+
+
+def _check_float(op: str, node: Node) -> None:
+    if not node.dtype.is_float:
+        fail_dtype(op, f"needs floating point, not {node.dtype.name}; convert with gc.astype")
+
+
+def _per_element(total: Node, shape: Shape, axes: tuple[int, ...], less: float = 0.0) -> Node:
+    """What was added up over axes, divided by their number of elements, less a correction.
+
+    NaN where a correction leaves none.
+    """
+    count = size_node(product(shape[axis] for axis in axes), total.dtype)
+    if less:
+        count = ops.sub(count, filled((), less, total.dtype))
+        none = ops.le(count, filled((), 0, total.dtype))
+        count = ops.where(none, filled((), math.nan, total.dtype), count)
+    return ops.div(total, fitted(count, total.shape))
 
 
 def _position(op: str, x: TensorLike, axis: int | None, keepdims: bool) -> Tensor:

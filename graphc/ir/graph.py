@@ -45,20 +45,17 @@ class Graph:
 
 def topological(roots: Iterable[Node]) -> list[Node]:
     """Every node that the roots depend on, inputs before users, in a fixed order. Linear."""
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack: list[tuple[Node, bool]] = [(root, False) for root in reversed(list(roots))]
+    done: dict[Node, None] = {}  # in order
+    stack = list(reversed(list(roots)))
     while stack:
-        node, expanded = stack.pop()
-        if node in done:
+        node = stack[-1]
+        missing = [operand for operand in node.inputs if operand not in done]
+        if missing:
+            stack.extend(reversed(missing))
             continue
-        if expanded:
-            done.add(node)
-            order.append(node)
-            continue
-        stack.append((node, True))
-        stack.extend((operand, False) for operand in reversed(node.inputs) if operand not in done)
-    return order
+        stack.pop()
+        done[node] = None  # or was there already: it stays in its place
+    return list(done)
 
 
 def extract(
@@ -118,7 +115,7 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The node reading other inputs of the same types; the same object when they are its own."""
     if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
         return node
-    return replace(node, inputs=inputs)
+    return Node(node.op, inputs, node.attrs, node.type, node.name, node.location, node.guards)
 
 
 def subgraphs(node: Node) -> list[tuple[str, Graph]]:

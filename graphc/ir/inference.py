@@ -60,6 +60,8 @@ class Inference:
 
     def same_shape(self, left: Shape, right: Shape, what: str = "shapes") -> Shape:
         """The shape that both must have."""
+        if left == right:
+            return left
         if len(left) != len(right):
             self.fail(f"{what} must have the same number of dims")
         return tuple(self.same_dim(a, b, what) for a, b in zip(left, right, strict=True))

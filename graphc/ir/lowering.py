@@ -1,7 +1,8 @@
 """The forms in which an op declares how it is computed.
 
 Each form gives the value of one element; loops, fusion, vectors and threads are the scheduler's
-and the code generator's business. There are five forms, and every primitive is one of them.
+and the code generator's business. There are five forms, and every primitive is one of them or,
+where it is a formula of other ops that only the scheduler should choose, a `Composite`.
 """
 
 from __future__ import annotations
@@ -88,8 +89,15 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Composite:
+    """What other ops compute; the scheduler puts them in the op's place."""
+
+    written_out: Callable[[Node], Node]
+
+
+@dataclass(frozen=True, slots=True)
 class Buffer:
     """A value that is in memory before the run starts: a feed, a variable, a constant."""
 
 
-Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Buffer
+Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Composite | Buffer

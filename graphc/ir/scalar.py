@@ -28,12 +28,14 @@ class Expr:
     code generator knows; `data` holds what is not an expression (a constant, an offset).
     """
 
-    __slots__ = ("__weakref__", "args", "data", "dtype", "name")
+    __slots__ = ("__weakref__", "args", "data", "dtype", "name", "operands")
 
     name: str
     args: tuple[Expr, ...]
     dtype: DType
     data: Any
+    #: The arguments and the expressions inside the indices.
+    operands: tuple[Expr, ...]
 
     def __new__(
         cls, name: str, args: tuple[Expr, ...], dtype: DType, data: Hashable = None
@@ -44,6 +46,8 @@ class Expr:
         if found is None:
             found = super().__new__(cls)
             found.name, found.args, found.dtype, found.data = key
+            inner = [value for size in found.indices() for value in opaque_values(size)]
+            found.operands = (*args, *inner)
             found = _expressions.setdefault(key, found)
         return found
 
@@ -122,25 +126,17 @@ def _substitute_own(expr: Expr, values: Mapping[str, Size]) -> Expr:
 def walk(roots: tuple[Expr, ...]) -> Iterator[Expr]:
     """Every expression reachable, arguments before users, each once."""
     seen: set[Expr] = set()
-    stack: list[tuple[Expr, bool]] = [(root, False) for root in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
-        expr, expanded = stack.pop()
-        if expr in seen:
+        expr = stack[-1]
+        missing = [inner for inner in expr.operands if inner not in seen]
+        if missing:
+            stack.extend(reversed(missing))
             continue
-        if expanded:
+        stack.pop()
+        if expr not in seen:
             seen.add(expr)
             yield expr
-            continue
-        stack.append((expr, True))
-        stack.extend((inner, False) for inner in reversed(operands(expr)))
-
-
-def operands(expr: Expr) -> list[Expr]:
-    """Arguments of the expression and the expressions inside its indices."""
-    found = list(expr.args)
-    for size in expr.indices():
-        found.extend(opaque_values(size))
-    return found
 
 
 def opaque_values(size: Size) -> list[Expr]:

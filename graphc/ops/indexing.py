@@ -13,7 +13,7 @@ import numpy as np
 from graphc.errors import OutOfRangeError
 from graphc.ir import scalar
 from graphc.ir.dims import Opaque, Size, is_within, of_atom
-from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, int32, int64
+from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, int8, int32, int64, uint8
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read, Scatter
 from graphc.ir.node import Node
@@ -253,4 +253,33 @@ one_hot = structured(
         for shape in ((), (7,), (2, 3), (0,)) for dtype in FLOATS
     ),
     exact=True,
+)  # fmt: skip
+
+
+def _checked_index_type(inference: Inference) -> TensorType:
+    inference.require_kind(0, "iu", "integer positions")
+    return inference.tensor(0).with_dtype(int64)
+
+
+def _checked_index_element(node: Node, index: Index, read: Read) -> Expr:
+    (extent,) = attr(node, "extent")
+    return scalar.checked(read(0, index), extent, scalar.Site(node, attr(node, "axis")))
+
+
+def _checked_index_reference(attrs: dict[str, Any], x: Array) -> Array:
+    return wrapped(np.asarray(x).astype(np.int64), attrs["extent"][0], attrs["axis"])
+
+
+checked_index = structured(
+    "checked_index",
+    "Positions along an axis of some extent, counted from the start; out of range is an error.",
+    Kind.ELEMENTWISE, attrs={"extent": AttrKind.SHAPE, "axis": AttrKind.INT},
+    infer=_checked_index_type, reference=_checked_index_reference, vjp=INTEGER_INPUTS,
+    jvp=INTEGER_INPUTS, lowering=Pointwise(_checked_index_element), dtypes=(int64,),
+    samples=tuple(
+        Sample((Arg(shape, low, 4.99, dtype=dtype),), {"extent": (5,), "axis": 1})
+        for shape in ((), (37,), (2, 3), (0,))
+        for dtype, low in ((int64, -5), (int8, -5), (int32, 0), (uint8, 0))
+    ),
+    exact=True, cost=4,
 )  # fmt: skip

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import OutOfRangeError
-from graphc.ir.dims import Size
+from graphc.ir.dims import Size, product
 from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, DType, bool_, int64
 from graphc.ir.inference import Inference
-from graphc.ir.lowering import Read, Reduce
+from graphc.ir.lowering import Composite, Read, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Jvp, Kind, NoDerivative, OpDef, Sample, Vjp
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
-from graphc.ops.algebra import div, equal, mul
-from graphc.ops.declaring import DISCRETE, attr, linear_jvp, ops, structured
+from graphc.ops.algebra import div, equal, mul, square, sub
+from graphc.ops.declaring import DISCRETE, attr, linear_jvp, ops, restricted, structured
 
 NUMBERS = FLOATS + INTEGERS
 
@@ -82,6 +82,25 @@ _SAMPLES = (
     Sample((Arg((3, 0), spread=True),), {"axes": (0,)}),
     Sample((Arg((3, 5)),), {"axes": ()}),
 )
+
+
+def mean_over(x: Node, axes: tuple[int, ...]) -> Node:
+    """The sum over axes divided by the number of elements."""
+    return _per_element(ops.sum(x, axes=axes), x, axes)
+
+
+def centred(x: Node, axes: tuple[int, ...]) -> Node:
+    """The distances from the mean over axes."""
+    column = ops.reshape(ops.sum(x, axes=axes), shape=ones_shape(x.shape, axes))
+    return sub(x, ops.broadcast_to(_per_element(column, x, axes), shape=x.shape))
+
+
+def _per_element(total: Node, x: Node, axes: tuple[int, ...]) -> Node:
+    count = product(x.shape[axis] for axis in axes)
+    if isinstance(count, int):
+        return div(total, count)
+    number = ops.astype(ops.size(dim=(count,)), dtype=x.dtype)
+    return div(total, ops.broadcast_to(number, shape=total.shape) if total.shape else number)
 
 
 def _reduction(
@@ -221,6 +240,41 @@ _reduction(
 _reduction(
     "all", "Whether every element over the axes is true; true over nothing.",
     lambda x, axes: np.all(x, axes), DISCRETE, DISCRETE, (bool_,), _bool_type,
+)  # fmt: skip
+
+
+def _squared_deviations(x: Array, axes: tuple[int, ...]) -> Array:
+    count = np.asarray(np.prod([x.shape[axis] for axis in axes]), x.dtype)
+    with np.errstate(all="ignore"):
+        distance = x - np.sum(x, axes, dtype=x.dtype, keepdims=True) / count
+        return np.asarray(np.sum(distance * distance, axes, dtype=x.dtype))
+
+
+def squares_of_centred(node: Node) -> Node:
+    """Squared deviations in two passes: the mean, then the squared distances from it."""
+    (x,), axes = node.inputs, _axes_of(node)
+    return ops.sum(square(centred(x, axes)), axes=axes)
+
+
+def _squared_deviations_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    (x,), axes = result.inputs, _axes_of(result)
+    return (mul(spread(mul(g, 2), x, axes), centred(x, axes)),)
+
+
+def _squared_deviations_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    (x,), (tangent,), axes = result.inputs, tangents, _axes_of(result)
+    assert tangent is not None
+    return mul(ops.sum(mul(centred(x, axes), tangent), axes=axes), 2)
+
+
+structured(
+    "squared_deviations",
+    "Sum over axes of the squared distances from the mean over them; 0 over nothing.",
+    Kind.REDUCTION, attrs={"axes": AttrKind.INTS},
+    infer=restricted(_reduced_type, "f", "floating point"),
+    reference=lambda attrs, x: _squared_deviations(x, tuple(attrs["axes"])),
+    vjp=_squared_deviations_vjp, jvp=_squared_deviations_jvp,
+    lowering=Composite(squares_of_centred), dtypes=FLOATS, samples=_SAMPLES,
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from graphc.passes.folding import Folding
 from graphc.passes.reduction_rules import REDUCTION_RULES
 from graphc.passes.rewriting import Rewrite, Rewrites, rewrite_graph
 from graphc.passes.rules import RULES
+from graphc.passes.scatter_rules import SCATTER_RULES
 from graphc.passes.view_rules import VIEW_RULES
 
 #: All that canonicalize does, in the order in which it is tried at a node. Folding is one of
@@ -15,6 +16,7 @@ from graphc.passes.view_rules import VIEW_RULES
 CANONICAL: tuple[Rewrite, ...] = (
     *VIEW_RULES,
     *REDUCTION_RULES,
+    *SCATTER_RULES,
     *ELEMENTWISE_RULES,
     *RULES,
     Folding(),

@@ -120,9 +120,9 @@ class Call:
         return True
 
     def build(self, found: Found) -> Node:
-        """The op applied; numbers take dtype and shape of the first operand that is a node."""
+        """The op applied; numbers take dtype and shape of the last operand that is a node."""
         built = [build(arg, found, None) if _is_node(arg) else None for arg in self.args]
-        like = next(node for node in built if node is not None)
+        like = next(node for node in reversed(built) if node is not None)
         return self.op(
             *(
                 build(arg, found, like) if node is None else node

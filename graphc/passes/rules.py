@@ -155,6 +155,8 @@ _CHOICES = (
     Rule("where(logical_not(c), x, y)", "where(c, y, x)"),
     Rule("where(c, where(c, x, y), z)", "where(c, x, z)"),
     Rule("where(c, x, where(c, y, z))", "where(c, x, z)"),
+    Rule("neg(where(c, x, C))", "where(c, neg(x), -C)", SIGNED),
+    Rule("neg(where(c, C, x))", "where(c, -C, neg(x))", SIGNED),
     Rule("where(c, True, False)", "c", "b"),
     Rule("where(c, False, True)", "logical_not(c)", "b"),
 )

@@ -84,6 +84,16 @@ def test_correction_of_the_variance(correction: float, compute: Any) -> None:
     np.testing.assert_allclose(found[1], np.std(data, 0, ddof=correction))
 
 
+@pytest.mark.parametrize(("rows", "correction"), [(0, 0), (0, 1), (1, 1), (3, 3), (3, 4.5)])
+def test_a_variance_without_degrees_of_freedom_is_nan(
+    rows: int, correction: float, compute: Any
+) -> None:
+    for size in (rows, "n"):
+        x = gc.placeholder(gc.float32, (size, 2))
+        result = compute(gc.var(x, axis=0, correction=correction), {x: _data((rows, 2))})
+        np.testing.assert_array_equal(result, [np.nan, np.nan])
+
+
 @pytest.mark.parametrize("keepdims", [False, True])
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
 @pytest.mark.parametrize("name", ["argmax", "argmin"])

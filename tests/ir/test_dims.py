@@ -389,3 +389,13 @@ def test_symbols_are_found_at_any_depth() -> None:
     assert symbols(7) == frozenset()
     assert dims.depends_on(n // 2, n.atoms()[0])
     assert not dims.depends_on(m // 2, n.atoms()[0])
+
+
+@pytest.mark.parametrize("block", [1, 4, 64])
+def test_positions_in_blocks_are_within(block: int) -> None:
+    """The last block is shorter: its rows are those that are left."""
+    start = block * symbol("b", floordiv(n + block - 1, block) - 1)
+    row = symbol("r", minimum(block, n - start) - 1)
+    assert is_within(start + row, n)
+    assert not is_within(start + row, n - 1)
+    assert is_nonnegative(block - minimum(block, n - start))

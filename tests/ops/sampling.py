@@ -20,7 +20,9 @@ _MARGIN = 0.05  # how far floats stay from the points that an Arg tells to avoid
 
 
 #: Ops that add or multiply many elements, in an order of their own.
-ACCUMULATING = ("sum", "prod", "cumsum", "cumprod", "matmul", "scatter_add")
+ACCUMULATING = (
+    "sum", "prod", "cumsum", "cumprod", "matmul", "scatter_add", "squared_deviations",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,14 @@ def test_a_position_out_of_range_names_the_op_and_the_line(
     assert caught.value.location.file == applying.__file__
 
 
+def test_a_checked_index_counts_from_the_start() -> None:
+    found = apply("checked_index", np.array([0, -1, -5, 4], np.int8), extent=(5,), axis=2)
+    assert found.dtype == np.int64
+    np.testing.assert_array_equal(found, [0, 4, 0, 4])
+    with pytest.raises(OutOfRangeError, match="index 5 is out of range for axis 2 with size 5"):
+        apply("checked_index", np.array([0, 5]), extent=(5,), axis=2)
+
+
 def test_every_position_in_an_empty_axis_is_out_of_range() -> None:
     with pytest.raises(OutOfRangeError, match="index 0 is out of range for axis 0 with size 0"):
         apply("gather", np.zeros((0, 2)), np.array([0]), **FIRST_AXIS)

@@ -161,3 +161,12 @@ def test_a_position_out_of_range_names_the_op_and_the_line(
     assert caught.value.op == name
     assert caught.value.location == node.location
     assert str(position) in caught.value.message
+
+
+@pytest.mark.parametrize("position", [5, -6, 10**12])
+def test_a_checked_index_out_of_range_names_the_line(position: int) -> None:
+    index = ops.placeholder(shape=(symbol("n"),), dtype=int64, name="index")
+    node = ops.checked_index(index, extent=(5,), axis=1)
+    with pytest.raises(OutOfRangeError, match=f"index {position} is out of range for axis 1") as e:
+        run_native([node], {index: np.array([0, position])})
+    assert e.value.location == node.location

@@ -42,7 +42,7 @@ def test_every_exact_op_folds_to_its_reference(op: OpDef) -> None:
     rng = np.random.default_rng(0)
     for sample in op.samples:
         for dtype in op.dtypes:
-            if op.kind is Kind.GATHER:
+            if op.kind is Kind.GATHER or op is ops.checked_index:
                 arrays = [np.zeros(a.shape, (a.dtype or dtype).numpy) for a in sample.args]
             else:
                 arrays = [random_array(rng, a.dtype or dtype, a.shape) for a in sample.args]

@@ -7,7 +7,6 @@ equality of polynomials structural. A dim that is known is a plain `int`, never 
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,21 +28,26 @@ class Dim:
     True
     """
 
-    __slots__ = ("_hash", "_terms", "_text")
+    __slots__ = ("_atoms", "_hash", "_nonnegative", "_symbols", "_terms", "_text")
 
     def __init__(self, terms: Mapping[Monomial, int]) -> None:
         self._terms = dict(terms)
+        self._atoms: tuple[Atom, ...] | None = None  # this and the others when first asked for
         self._text: str | None = None
         self._hash: int | None = None
+        self._nonnegative: bool | None = None
+        self._symbols: frozenset[str] | None = None
 
     @property
     def terms(self) -> Mapping[Monomial, int]:
         """Coefficient of every monomial; the empty monomial stands for the constant."""
         return self._terms
 
-    def atoms(self) -> list[Atom]:
+    def atoms(self) -> tuple[Atom, ...]:
         """The atoms that occur in some term, each once."""
-        return list(dict.fromkeys(atom for monomial in self._terms for atom in monomial))
+        if self._atoms is None:
+            self._atoms = tuple(dict.fromkeys([a for monomial in self._terms for a in monomial]))
+        return self._atoms
 
     def __str__(self) -> str:
         if self._text is None:
@@ -123,7 +127,7 @@ class Dim:
 Size = int | Dim
 
 
-class Atom(ABC):
+class Atom:
     """What polynomials are made of: a non-constant integer that is no sum or product."""
 
     __slots__ = ()
@@ -131,9 +135,9 @@ class Atom(ABC):
     #: Whether it needs no parentheses as a factor.
     bare: ClassVar[bool] = True
 
-    @abstractmethod
     def bounds(self) -> tuple[Size | None, Size | None]:
         """The least and the greatest value, None where it is not known."""
+        raise NotImplementedError
 
     def as_minimum(self) -> str | None:
         """Minus the atom as text, if that is a minimum of two."""
@@ -146,6 +150,9 @@ class Symbol(Atom):
 
     name: str
     upper: Size | None = None
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     def __str__(self) -> str:
         return self.name
@@ -291,24 +298,39 @@ def is_nonnegative(dim: Size) -> bool:
     """Whether dim >= 0 holds for every feed (False when it cannot be told).
 
     Bounded atoms are replaced by the end of their range that makes the dim smallest, one after
-    another; what is left must have no negative coefficient.
+    another, and maxima by one of their sides; what is left must have no negative coefficient.
     """
-    while isinstance(dim, Dim):
-        if _is_shallow_nonnegative(dim):
+    if isinstance(dim, int):
+        return dim >= 0
+    if dim._nonnegative is None:
+        lowered = 0 if _is_shallow_nonnegative(dim) else _lower_one_atom(dim)
+        certain = lowered is not None and is_nonnegative(lowered)
+        dim._nonnegative = certain or _is_nonnegative_by_a_side(dim)
+    return dim._nonnegative
+
+
+def _is_nonnegative_by_a_side(dim: Dim) -> bool:
+    """Whether it is certain with one side alone of a maximum with which the dim grows."""
+    for atom in dim.atoms():
+        split = affine(dim, atom) if isinstance(atom, Maximum) else None
+        if split is None or not _is_shallow_nonnegative(split[0]):
+            continue
+        assert isinstance(atom, Maximum)
+        if any(is_nonnegative(split[1] + split[0] * side) for side in (atom.left, atom.right)):
             return True
-        lowered = _lower_one_atom(dim)
-        if lowered is None:
-            return False
-        dim = lowered
-    return dim >= 0
-
-
-def _is_positive_atom(atom: Atom) -> bool:
-    return atom.bounds()[0] == 0
+    return False
 
 
 def _lower_one_atom(dim: Dim) -> Size | None:
+    """The dim with an atom at an end of its range; None if none can be told.
+
+    An inner axis goes before an outer one on which its extent depends.
+    """
+    limits = [atom.upper for atom in dim.atoms() if isinstance(atom, Symbol)]
+    inner = [limit for limit in limits if isinstance(limit, Dim)]
     for atom in dim.atoms():
+        if isinstance(atom, Symbol) and any(depends_on(limit, atom) for limit in inner):
+            continue
         lower, upper = atom.bounds()
         split = affine(dim, atom)
         if split is None:
@@ -316,12 +338,7 @@ def _lower_one_atom(dim: Dim) -> Size | None:
         coefficient, rest = split
         if upper is not None and _is_shallow_nonnegative(-coefficient):
             return rest + coefficient * upper
-        if (
-            upper is not None
-            and lower == 0
-            and isinstance(rest, Dim | int)
-            and _is_shallow_nonnegative(coefficient)
-        ):
+        if upper is not None and lower == 0 and _is_shallow_nonnegative(coefficient):
             return rest
     return None
 
@@ -329,7 +346,7 @@ def _lower_one_atom(dim: Dim) -> Size | None:
 def _is_shallow_nonnegative(dim: Size) -> bool:
     if isinstance(dim, int):
         return dim >= 0
-    return min(dim.terms.values()) >= 0 and all(_is_positive_atom(atom) for atom in dim.atoms())
+    return min(dim.terms.values()) >= 0 and all(atom.bounds()[0] == 0 for atom in dim.atoms())
 
 
 def affine(dim: Size, atom: Atom) -> tuple[Size, Size] | None:

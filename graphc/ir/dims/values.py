@@ -9,6 +9,7 @@ from graphc.ir.dims.polynomial import (
     Atom,
     Dim,
     Maximum,
+    Monomial,
     Opaque,
     Quotient,
     Remainder,
@@ -25,29 +26,42 @@ def symbols(dim: Size) -> frozenset[str]:
     """Names of the symbols on which the dim depends (not looking into opaque indices)."""
     if isinstance(dim, int):
         return frozenset()
-    found: set[str] = set()
-    for atom in dim.atoms():
-        match atom:
-            case Symbol(name, _):
-                found.add(name)
-            case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
-                found |= symbols(a) | symbols(b)
-            case Opaque():
-                pass
-    return frozenset(found)
+    if dim._symbols is None:
+        dim._symbols = frozenset().union(*map(_symbols_of_atom, dim.atoms()))
+    return dim._symbols
+
+
+def _symbols_of_atom(atom: Atom) -> frozenset[str]:
+    match atom:
+        case Symbol(name, _):
+            return frozenset((name,))
+        case Quotient(a, b) | Remainder(a, b) | Maximum(a, b):
+            return symbols(a) | symbols(b)
+        case _:
+            return frozenset()
 
 
 def substitute(dim: Size, values: Mapping[str, Size]) -> Size:
     """The dim with symbols replaced by ints or other dims."""
     if isinstance(dim, int) or not values:
         return dim
-    total: Size = 0
+    kept = {term: n for term, n in dim.terms.items() if not _is_touched(term, values)}
+    if len(kept) == len(dim.terms):
+        return dim
+    total: Size = kept[()] if kept.keys() == {()} else Dim(kept) if kept else 0
     for monomial, coefficient in dim.terms.items():
+        if monomial in kept:
+            continue
         product: Size = coefficient
         for atom in monomial:
             product = product * _substitute_atom(atom, values)
         total = total + product
     return total
+
+
+def _is_touched(monomial: Monomial, values: Mapping[str, Size]) -> bool:
+    """Whether the values may change a product of atoms."""
+    return any(not isinstance(atom, Symbol) or atom.name in values for atom in monomial)
 
 
 def _substitute_atom(atom: Atom, values: Mapping[str, Size]) -> Size:
