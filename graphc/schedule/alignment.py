@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import takewhile
 
+from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
@@ -90,6 +91,7 @@ def _gather(node: Node, k: int) -> int:
     count = 0
     for number, (axis, index) in enumerate(zip(axes, node.inputs[1:], strict=True)):
         straight = index.op.name == "iota" and index.attrs["axis"] == number
+        straight = straight and index.dtype is int64  # a narrow count may wrap around
         if axis != number or not straight or index.shape[number] != node.inputs[0].shape[number]:
             break
         count += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from graphc.ir import dims, scalar
@@ -33,14 +33,14 @@ def collapse(axes: tuple[Axis, ...], body: Body) -> tuple[tuple[Axis, ...], Body
     single = [axis for axis in axes if axis.extent == 1]
     if single:
         axes = tuple(axis for axis in axes if axis.extent != 1)
-        body = _substitute(body, {axis.name: 0 for axis in single})
+        body = substituted(body, {axis.name: 0 for axis in single})
     place = len(axes) - 2
     while place >= 0:
         outer, inner = axes[place : place + 2]
         if _runs_straight(body, outer, inner):
             joined = Axis(inner.name, outer.extent * inner.extent)
             axes = (*axes[:place], joined, *axes[place + 2 :])
-            body = _substitute(body, {outer.name: 0, inner.name: joined.position})
+            body = substituted(body, {outer.name: 0, inner.name: joined.position})
         place -= 1
     return axes, body
 
@@ -70,35 +70,41 @@ def _positions(body: Body) -> list[Size]:
     return found
 
 
-def _substitute(body: Body, values: Mapping[str, Size]) -> Body:
+def substituted(body: Body, values: Mapping[str, Size]) -> Body:
+    """The statements with symbols in all positions, sizes and extents replaced."""
+    return rebuilt(
+        body,
+        lambda expr: expr.substitute(values),
+        lambda size: dims.substitute(size, values),
+    )
+
+
+def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], Size]) -> Body:
+    """The statements with every expression changed, and every offset and extent moved."""
     done: dict[Expr, Expr] = {}
 
-    def change(expr: Expr) -> Expr:
+    def value(expr: Expr) -> Expr:
         if expr not in done:
-            done[expr] = expr.substitute(values)
+            done[expr] = change(expr)
         return done[expr]
 
-    def move(size: Size) -> Size:
-        return dims.substitute(size, values)
-
-    def rebuilt(statement: Statement) -> Statement:
+    def made(statement: Statement) -> Statement:
         match statement:
             case Store():
-                return replace(
-                    statement, value=change(statement.value), offset=move(statement.offset)
-                )
+                new, offset = value(statement.value), move(statement.offset)
+                return replace(statement, value=new, offset=offset)
             case Update():
-                where = None if statement.where is None else change(statement.where)
-                value, offset = change(statement.value), move(statement.offset)
-                return replace(statement, value=value, offset=offset, where=where)
+                where = None if statement.where is None else value(statement.where)
+                new, offset = value(statement.value), move(statement.offset)
+                return replace(statement, value=new, offset=offset, where=where)
             case Combine():
-                return replace(statement, operands=tuple(map(change, statement.operands)))
+                return replace(statement, operands=tuple(map(value, statement.operands)))
             case Loop():
                 axis = replace(statement.axis, extent=move(statement.axis.extent))
-                return replace(statement, axis=axis, body=tuple(map(rebuilt, statement.body)))
+                return replace(statement, axis=axis, body=tuple(map(made, statement.body)))
             case Fold():
-                return replace(statement, body=tuple(map(rebuilt, statement.body)))
+                return replace(statement, body=tuple(map(made, statement.body)))
             case Sort():
-                return replace(statement, key=change(statement.key), offset=move(statement.offset))
+                return replace(statement, key=value(statement.key), offset=move(statement.offset))
 
-    return tuple(map(rebuilt, body))
+    return tuple(map(made, body))

@@ -18,6 +18,7 @@ from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import aligned_dims, is_same_position, without_ones
+from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.keeping import is_buffer, is_literal, once_computed
 
 #: Values computed by one kernel, and nodes in all its expressions.
@@ -179,17 +180,18 @@ class _Grouping:
         self.groups: list[Group] = []
         self.by_shape: dict[tuple[Shape, int], Group] = {}
         self.by_source: dict[tuple[Node, int], Group] = {}
+        self.by_points: dict[tuple[Shape, int], Group] = {}
+        self.needed: set[Group] = set()
 
     def run(self, nodes: list[Node]) -> list[Group]:
         """The groups in running order."""
         for node in nodes:
             wish = _wish(node)
             group = self._find(node, wish) or self._start(node, wish)
-            group.nodes.append(node)
-            group.weight += self.weights[node]
-            self.home[node] = group
+            self._put(node, group)
             self._register(node, group)
-        return sorted(self.groups, key=lambda group: group.level)
+        made = [group for group in self.groups if group.nodes]
+        return sorted(made, key=lambda group: group.level)
 
     def _start(self, node: Node, wish: _Wish) -> Group:
         level = 1 + self._level(node)
@@ -198,29 +200,44 @@ class _Grouping:
         self.groups.append(group)
         return group
 
+    def _put(self, node: Node, group: Group) -> None:
+        group.nodes.append(node)
+        group.weight += self.weights[node]
+        self.home[node] = group
+        sources = (self.home[source] for source in self.links[node] if source in self.home)
+        self.needed.update(source for source in sources if source is not group)
+
     def _register(self, node: Node, group: Group) -> None:
+        """Make the group known by what the node looks like and reads; the first known stays."""
         if not group.open:
             return
-        if not group.firm:
-            self.by_shape.setdefault((extended(node), group.level), group)
+        shape = (extended(node), group.level)
+        form = node.op.lowering
+        if group.firm and isinstance(form, Reduce) and form.combiner != "dot":
+            self.by_points.setdefault((group.shape, group.level), group)
+        if not group.firm and not _is_open(self.by_shape.get(shape)):
+            self.by_shape[shape] = group
         for source in self.links[node]:
-            self.by_source.setdefault((source, group.level), group)
+            if not _is_open(self.by_source.get((source, group.level))):
+                self.by_source[source, group.level] = group
 
     def _level(self, node: Node) -> int:
         return max((self.home[s].level for s in self.links[node] if s in self.home), default=0)
 
     def _find(self, node: Node, wish: _Wish) -> Group | None:
         """A group to join: of a value that is read, else one that reads the same, else alike."""
-        if wish.alone or (wish.firm and not isinstance(node.op.lowering, Pointwise)):
+        if wish.alone:
             return None
         level = self._level(node)
+        if wish.firm:
+            return self._find_alike(node, wish, level + 1)
         sources = [s for s in self.links[node] if s in self.home]
         near = dict.fromkeys(self.home[s] for s in sources if self.home[s].level == level)
         for group in near:
             if self._join(node, wish, group):
                 return group
         if len(near) > 1:
-            return None
+            return self._lift(list(near), node, wish) or self._merge(list(near), node, wish)
         beside = [self.by_source.get((s, level + 1)) for s in self.links[node]]
         beside.append(self.by_shape.get((wish.shape, level + 1)))
         for other in dict.fromkeys(beside):
@@ -228,19 +245,77 @@ class _Grouping:
                 return other
         return None
 
+    def _find_alike(self, node: Node, wish: _Wish, level: int) -> Group | None:
+        """For a reduction that takes points singly, a group of others over the same points."""
+        group = self.by_points.get((wish.shape, level))
+        form = node.op.lowering
+        is_product = isinstance(form, Reduce) and form.combiner == "dot"
+        if group is None or is_product or not self._has_room(node, group):
+            return None
+        return group
+
+    def _lift(self, groups: list[Group], node: Node, wish: _Wish) -> Group | None:
+        """A group put behind the others, where those hold single elements, for the node to join.
+
+        So an optimiser's step is one kernel, though its rate is computed first for all parameters.
+        """
+        level = groups[0].level
+        for group in groups:
+            alone = all(other.rank == 0 for other in groups if other is not group)
+            if group.rank == 0 or not alone or group in self.needed:
+                continue
+            group.level = level + 1
+            if self._join(node, wish, group):
+                for inner in group.nodes:
+                    self._register(inner, group)
+                return group
+            group.level = level
+        return None
+
+    def _merge(self, groups: list[Group], node: Node, wish: _Wish) -> Group | None:
+        """One group made of several on one level, for a node that reads them all to join.
+
+        Groups on one level need nothing of each other. None if they do not fit together.
+        """
+        first, *others = sorted(groups, key=lambda group: len(group.nodes), reverse=True)
+        if any(group.firm or not group.open for group in groups):
+            return None
+        before = first.rank, first.chunked, first.weight, len(first.nodes)
+        moved = [(other, inner) for other in others for inner in other.nodes]
+        if self._take_all(moved, first) and self._join(node, wish, first):
+            for other, inner in moved:
+                other.open, other.nodes = False, []
+                self._register(inner, first)
+            if not self.needed.isdisjoint(others):
+                self.needed.add(first)
+            return first
+        for other, inner in moved:
+            self.home[inner] = other
+        first.rank, first.chunked, first.weight, count = before
+        del first.nodes[count:]
+        return None
+
+    def _take_all(self, moved: list[tuple[Group, Node]], group: Group) -> bool:
+        """Put the nodes into the group one by one, as long as they fit."""
+        for _, node in moved:
+            if not self._join(node, _wish(node), group):
+                return False
+            self._put(node, group)
+        return True
+
     def _join(self, node: Node, wish: _Wish, group: Group) -> bool:
         """Whether the node can be computed in the group, whose domain may lose inner dims."""
-        if not group.open or len(group.nodes) >= MOST_VALUES:
+        if not self._has_room(node, group):
             return False
-        if group.weight + self.weights[node] > MOST_NODES:
-            return False
+        if group.firm and not isinstance(node.op.lowering, Pointwise):
+            return False  # its points are taken singly; a row keeps partial results by position
         rank = min(group.rank, wish.rank)
         for source, link in self.links[node].items():
             if self.home.get(source) is group:
-                if isinstance(source.op.lowering, BlockReduce):
+                if isinstance(source.op.lowering, BlockReduce) and not _is_first_row(source):
                     return False
                 rank = min(rank, link.aligned)
-                if len(extended(source)) <= rank and self._gathers(node, source):
+                if len(without_ones(source.shape)) <= rank and self._gathers(node, source):
                     return False  # one element, at a position that is checked when it runs
             elif source in self.home and self.home[source].level >= group.level:
                 return False
@@ -250,11 +325,17 @@ class _Grouping:
         group.chunked = group.chunked or wish.chunked
         return True
 
+    def _has_room(self, node: Node, group: Group) -> bool:
+        is_short = group.weight + self.weights[node] <= MOST_NODES
+        return group.open and is_short and len(group.nodes) < MOST_VALUES
+
     def _gathers(self, node: Node, source: Node) -> bool:
-        """Whether the node reads the source at positions that the program computes."""
+        """Whether the node reads the source at positions computed along an axis of one element."""
         if node.op.name != "gather":
             return False
         data = node.inputs[0]
+        if all(data.shape[axis] != 1 for axis in node.attrs["axes"]):
+            return False
         return data is source or source in self.links.get(data, {})
 
     def _fits(self, node: Node, wish: _Wish, group: Group, rank: int) -> bool:
@@ -272,6 +353,15 @@ class _Grouping:
         if rank == 0 < wish.rank and not isinstance(dims.product(wish.shape), int):
             return False  # what may be long would no longer be shared out
         return all(_row_size(n, rank) <= MOST_IN_ROW for n in (*group.nodes, node))
+
+
+def _is_first_row(node: Node) -> bool:
+    """Whether it is known as soon as its block begins, unlike other results of blocks."""
+    return node.op is block_reduce and node.attrs["combiner"] == FIRST
+
+
+def _is_open(group: Group | None) -> bool:
+    return group is not None and group.open
 
 
 def _worth_cutting(group: Group, rank: int) -> bool:

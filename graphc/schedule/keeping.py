@@ -9,9 +9,12 @@ from graphc.ir.opdef import Kind
 
 #: Machine operations an element may cost and still be recomputed for a second reader.
 CHEAP = 6
+#: The same for a value of one element: a kernel computes it once, before its loops.
+CHEAP_ALONE = 24
 #: Nodes in one expression, and how deeply they may be nested, before it is cut.
 MOST_NODES, MOST_DEPTH = 160, 48
 
+_CHECKING = frozenset({"gather", "checked_index"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
 
 
@@ -60,15 +63,19 @@ def _reason(
         return f"is a {node.op.kind.value}"
     if weight[0] > MOST_NODES or weight[1] > MOST_DEPTH:
         return "is large enough for one expression"
-    if node.op.name == "gather":
+    if node.op.name in _CHECKING:
         return "checks indices, all of them however few are read"
     for user in users:
         reason = _reason_for(node, user, cost)
         if reason:
             return reason
-    if len(set(users)) > 1 and cost > CHEAP and not _repeats_elements(node):
+    if len(set(users)) > 1 and cost > _most_repeated(node) and not _repeats_elements(node):
         return f"has {len(set(users))} readers and costs {cost} operations an element"
     return None
+
+
+def _most_repeated(node: Node) -> int:
+    return CHEAP_ALONE if all(size == 1 for size in node.shape) else CHEAP
 
 
 def _reason_for(node: Node, user: Node, cost: int) -> str | None:
@@ -76,7 +83,8 @@ def _reason_for(node: Node, user: Node, cost: int) -> str | None:
         return _reason_for_product(node, user)
     if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
         return None
-    if cost > CHEAP and _rereads(node, user):
+    most = _most_repeated(node) if user.op.name == "broadcast_to" else CHEAP
+    if cost > most and _rereads(node, user):
         return f"is read over and over by {user.op.name} and costs {cost} operations an element"
     return None
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from graphc.ir import scalar
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Site
+from graphc.schedule.reasons import Separation
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,21 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """A buffer that the kernel is given: its name, element type and number of elements."""
+    """A buffer that the kernel is given: its name, element type and number of elements.
+
+    `shares`: it may be the same memory as another argument that shares, one being written over
+    the other; all others lie apart.
+    """
 
     name: str
     dtype: DType
     size: Size
     written: bool
+    shares: bool = False
 
     def __str__(self) -> str:
-        return f"{'out ' if self.written else ''}{self.name}: {self.dtype}[{self.size}]"
+        how = f"{'shared ' if self.shares else ''}{'out ' if self.written else ''}"
+        return f"{how}{self.name}: {self.dtype}[{self.size}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +155,7 @@ class Sort:
 Statement = Store | Update | Combine | Loop | Fold | Sort
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Kernel:
     """A tree of loops over the buffers it is given.
 
@@ -170,6 +178,10 @@ class Kernel:
 
         It shows neither the dtypes of constants nor which node a checked index belongs to.
         """
+        return self._key
+
+    @cached_property
+    def _key(self) -> Hashable:
         sites = {site: number for number, site in enumerate(self.sites)}
         constants, checks = [], []
         for expr in self.expressions():
@@ -201,7 +213,9 @@ class Launch:
     """One run of a kernel within a program: what stands behind its arguments.
 
     `nodes` are the graph nodes computed; `reason` says why the kernel starts where it does
-    instead of being part of the one that reads it.
+    instead of being part of the one that reads it. `sizes` are what symbols stand for that only
+    the kernel has. `beside`: it may run at the same time as the launch before it and all that
+    one may run beside.
     """
 
     kernel: Kernel
@@ -209,13 +223,29 @@ class Launch:
     nodes: tuple[Node, ...]
     reason: str
     sites: tuple[Site, ...]
+    sizes: tuple[tuple[str, Size], ...] = ()
+    beside: bool = False
+
+    def sized(self, size: Size) -> Size:
+        """A size of the kernel's in terms of the program's dims."""
+        return dims.substitute(size, dict(self.sizes)) if self.sizes else size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
-    """A program as kernels in the order in which they run."""
+    """A program as kernels in the order in which they run.
+
+    `separations` are the pairs of a value and a reader that are in different kernels, with reasons.
+    """
 
     launches: tuple[Launch, ...]
+    separations: tuple[Separation, ...] = ()
+
+    def batches(self) -> list[range]:
+        """The numbers of launches that may run at the same time, batch by batch."""
+        starts = [k for k, launch in enumerate(self.launches) if not launch.beside]
+        ends = [*starts[1:], len(self.launches)][: len(starts)]
+        return [range(start, end) for start, end in zip(starts, ends, strict=True)]
 
     def distinct(self) -> list[Kernel]:
         """The kernels that differ, in order of first use."""
@@ -277,7 +307,7 @@ class _Writer:
         for statement in kernel.statements():
             uses.update(values_of(statement))
         for expr in kernel.expressions():
-            uses.update(scalar.operands(expr))
+            uses.update(expr.operands)
         plain = ("const", "index", "local", "load")
         self.shared = {e for e, count in uses.items() if count > 1 and e.name not in plain}
 

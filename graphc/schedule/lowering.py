@@ -16,6 +16,7 @@ from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
 from graphc.schedule.rows import row_kernel
+from graphc.schedule.separation import separations
 
 
 def own_results(graph: Graph) -> Graph:
@@ -52,7 +53,8 @@ def schedule(graph: Graph) -> Schedule:
                 location=node.location,
             )
     fusion = fuse(graph)
-    return Schedule(tuple(_launch(group, fusion) for group in fusion.groups))
+    launches = tuple(_launch(group, fusion) for group in fusion.groups)
+    return Schedule(launches, tuple(separations(fusion)))
 
 
 def _launch(group: Group, fusion: Fusion) -> Launch:

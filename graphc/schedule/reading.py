@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from graphc.ir import scalar
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType
 from graphc.ir.indexing import linearize
-from graphc.ir.lowering import Pointwise, Read
+from graphc.ir.lowering import BlockReduce, Pointwise, Read
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index, Site
+from graphc.ir.types import Shape
 from graphc.schedule.fusion import Fusion
 from graphc.schedule.keeping import is_buffer, is_literal
 from graphc.schedule.kernel import Argument, Axis, Kernel, Scratch, Statement, Workspace
@@ -66,13 +68,19 @@ class Builder:
         if is_literal(node):
             return scalar.const(node.attrs["value"].reshape(())[()].item(), node.dtype)
         at_hand = self.computed.get(node)
-        if at_hand is not None and _same_index(at_hand[0], index):
-            return at_hand[1]
+        if at_hand is not None and isinstance(node.op.lowering, BlockReduce):
+            return at_hand[1]  # what a row reads of its block is the block's
+        if at_hand is not None and 0 in node.shape:
+            return scalar.const(False, node.dtype)  # never read
+        if at_hand is not None and _is_same_element(at_hand[0], index, node.shape):
+            return at_hand[1] if at_hand[0] == index else _where(where, at_hand[1])
         if node in self.held:
             name, rank = self.held[node]
             offset = linearize(index[rank:], node.shape[rank:])
             return scalar.load(name, offset, node.dtype, where)
         if is_buffer(node) or node in self.fusion.reasons:
+            stored = at_hand is None or self.arguments.get(node, ("", False))[1]
+            assert stored, f"{node} is read elsewhere than it is at hand, and in no memory"
             return scalar.load(self.argument(node), linearize(index, node.shape), node.dtype, where)
         return self.element(node, index, where)
 
@@ -101,10 +109,17 @@ class Builder:
         return Kernel(body, arguments, made.scratch, parallel, tuple(sites)), tuple(self.arguments)
 
 
-def _same_index(known: Index, index: Index) -> bool:
-    """Equal, up to positions in dims of size 1 at the end."""
-    shorter, longer = sorted((known, index), key=len)
-    return longer[: len(shorter)] == shorter and all(i == 0 for i in longer[len(shorter) :])
+def _is_same_element(known: Index, index: Index, shape: Shape) -> bool:
+    """Whether two indices name one element: along dims of size 1 all positions are 0."""
+    pairs = zip_longest(known, index, shape, fillvalue=1)
+    return all(one == other or size == 1 for one, other, size in pairs)
+
+
+def _where(condition: Expr | None, value: Expr) -> Expr:
+    """The value where the condition holds, as if it were loaded there."""
+    if condition is None:
+        return value
+    return scalar.select(condition, value, scalar.const(False, value.dtype))
 
 
 def _dtype(buffer: Buffer) -> DType:

@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
+from graphc.ir.dtypes import int64
 from graphc.ir.indexing import delinearize, linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import without_ones
+from graphc.schedule.blocks import BLOCK, CHUNK, FIRST, blocks_of
 from graphc.schedule.fusion import Fusion, Group, extended
+from graphc.schedule.jamming import loops_over
 from graphc.schedule.kernel import (
     Axis,
     Combine,
@@ -33,7 +36,6 @@ from graphc.schedule.kernel import (
 )
 from graphc.schedule.points import checked_result, nest
 from graphc.schedule.reading import Buffer, Builder
-from graphc.schedule.splitting import BLOCK, CHUNK, blocks_of
 
 #: Bytes that a kernel may keep of one row. On the stack, and well inside a second-level cache.
 SCRATCH_BYTES = 1 << 18
@@ -73,6 +75,7 @@ class _Rows:
         self.stages: list[_Stage] = []
         self.place: dict[Node, int] = {}
         self.blocked: list[tuple[Node, str, Shape]] = []
+        self.firsts: dict[str, Expr] = {}
         self.used = 0
         self._open_domain()
 
@@ -105,7 +108,9 @@ class _Rows:
         for node in self.group.nodes:
             self._add(node)
         body = tuple(statement for stage in self.stages for statement in stage.statements())
-        if self.row is not None:
+        if self.row is not None and self.block is not None:
+            body = loops_over(self.builder, self.row, body, self.firsts)
+        elif self.row is not None:
             body = (Loop(self.row, body),)
         if self.block is not None:
             body = (Loop(self.block, (*self._cleared(), *body)),)
@@ -155,6 +160,8 @@ class _Rows:
 
     def _kept_inner(self, node: Node) -> Shape:
         """The dims along the row that the node's value has."""
+        if isinstance(node.op.lowering, lowering.BlockReduce):
+            return without_ones(node.shape[1:])
         return without_ones(node.shape[self._rank :])
 
     def _ends_with_stage(self, source: Node) -> bool:
@@ -292,11 +299,24 @@ class _Rows:
             after = self._stage((), k + 1)
             store = Store(target, self.block.position, scalar.local(name, node.dtype))
             self.stages[after].body.append(store)
+        elif combiner == FIRST:
+            self._add_first(node, stage, operand, (self.block.position, *index[self._rank :]))
         else:
             offset = linearize((self.block.position, *index[self._rank :]), node.shape)
             stage.body.append(Update(target, offset, combiner, operand))
             self.blocked.append((node, target, node.shape[1:]))
         self.place[node] = k
+
+    def _add_first(self, node: Node, stage: _Stage, operand: Expr, index: Index) -> None:
+        """The block's first row, at hand for every row of the block."""
+        assert self.row is not None
+        target, offset = self.builder.argument(node, written=True), linearize(index, node.shape)
+        is_first = scalar.compare("eq", scalar.index(self.row.position), scalar.const(0, int64))
+        earlier = scalar.load(target, offset, node.dtype)
+        value = scalar.select(is_first, operand, earlier)
+        stage.body.append(Store(target, offset, value))
+        self.firsts[target] = value
+        self.builder.computed[node] = (index, value)
 
     def _cleared(self) -> tuple[Statement, ...]:
         """Every block's results begin with what changes nothing."""

@@ -99,7 +99,8 @@ class Twins:
         first: dict[Size, Node] = {}
         for value in (self._main, *inputs):
             for size in value.shape:
-                first.setdefault(size, value.node)
+                if not isinstance(size, int):
+                    first.setdefault(size, value.node)
         needed = {*topological(self.outputs), self._main.node, *first.values()}
         return [value for value in inputs if value.node in needed]
 

@@ -28,11 +28,14 @@ class Compiled:
         self.executable = self.compilation.executable
         self.native = Native(self.executable)
 
-    def __call__(self, feeds: Mapping[Node, Array], memory: int = 0xFF) -> list[Array]:
+    def __call__(
+        self, feeds: Mapping[Node, Array], memory: int = 0xFF, pool: int | None = None
+    ) -> list[Array]:
         """The outputs; feeds must be arrays of the declared dtypes.
 
         `memory` is the byte of which the arena and the results are full beforehand (255: NaN).
-        Everything lies before a fence: reading or writing beyond it ends the process.
+        Everything lies before a fence: reading or writing beyond it ends the process. `pool` is
+        the address of a thread pool.
         """
         placeholders = [fenced_copy(feeds[node]) for node in self.graph.placeholders]
         variables = [fenced_copy(feeds[node]) for node in self.graph.variables]
@@ -43,7 +46,8 @@ class Compiled:
         results = [Fenced(array.shape, array.dtype) for array in fresh]
         for area in (arena, *results):
             area.array.reshape(-1).view(np.uint8).fill(memory)
-        self.native.call(signature, placeholders, variables, [r.array for r in results], [])
+        arrays = [result.array for result in results]
+        self.native.call(signature, placeholders, variables, arrays, [], pool)
         for area in (arena, *results):
             area.check()
         assert np.all(arena.array[signature.layout.total :] == memory)

@@ -102,14 +102,88 @@ PROGRAMS = {
         %1: f32[130, 8] = exp(%x)
         %2: f32[8] = sum(%1, axes=[0])
         return %0, %2""",
-        [["block_reduce", "block_reduce"], ["sum"], ["sum"]],
+        [["block_reduce", "block_reduce"], ["sum", "sum"]],
     ),
     "two sums of columns of few rows": (
         """(%x: f32[64, 8]) -> (f32[8], f32[8])
         %0: f32[8] = sum(%x, axes=[0])
         %1: f32[8] = prod(%x, axes=[0])
         return %0, %1""",
-        [["sum"], ["prod"]],
+        [["sum", "prod"]],
+    ),
+    "what reads two that need nothing of each other": (
+        """(%x: f32[9, 10], %i: i32[9]) -> f32[9, 10]
+        %0: i64[9] = checked_index(%i, axis=1, extent=[10])
+        %1: f32[9] = max(%x, axes=[1])
+        %2: i64[9, 1] = reshape(%0, shape=[9, 1])
+        %3: i64[9, 10] = broadcast_to(%2, shape=[9, 10])
+        %4: i64[9, 10] = iota(shape=[9, 10], axis=1, dtype=i64)
+        %5: bool[9, 10] = eq(%3, %4)
+        %6: f32[9, 1] = reshape(%1, shape=[9, 1])
+        %7: f32[9, 10] = broadcast_to(%6, shape=[9, 10])
+        %8: f32[9, 10] = where(%5, %7, %x)
+        return %8""",
+        [["checked_index", "max", "where"]],
+    ),
+    "a row's value with a number that is computed first": (
+        """(%x: f32[9, 10], %y: f32[3]) -> f32[9, 10]
+        %0: f32[] = sum(%y, axes=[0])
+        %1: f32[9] = max(%x, axes=[1])
+        %2: f32[9, 1] = reshape(%1, shape=[9, 1])
+        %3: f32[9, 10] = broadcast_to(%2, shape=[9, 10])
+        %4: f32[9, 10] = sub(%x, %3)
+        %5: f32[9, 10] = broadcast_to(%0, shape=[9, 10])
+        %6: f32[9, 10] = add(%4, %5)
+        return %6""",
+        [["sum"], ["max", "add"]],
+    ),
+    "a row's value, read before the number is known": (
+        """(%x: f32[9, 10], %y: f32[3]) -> (f32[9], f32[9, 10])
+        %0: f32[] = sum(%y, axes=[0])
+        %1: f32[9] = max(%x, axes=[1])
+        %2: f32[9] = cumsum(%1, axis=0)
+        %3: f32[9, 1] = reshape(%1, shape=[9, 1])
+        %4: f32[9, 10] = broadcast_to(%3, shape=[9, 10])
+        %5: f32[9, 10] = sub(%x, %4)
+        %6: f32[9, 10] = broadcast_to(%0, shape=[9, 10])
+        %7: f32[9, 10] = add(%5, %6)
+        return %2, %7""",
+        [["max"], ["sum"], ["cumsum"], ["add"]],
+    ),
+    "a step with a number that is computed first": (
+        """(%m: f32[9], %g: f32[9], %w: f32[9], %r: f32[]) -> (f32[], f32[9], f32[9])
+        %0: f32[] = exp(%r)
+        %1: f32[9] = add(%m, %g)
+        %2: f32[9] = broadcast_to(%0, shape=[9])
+        %3: f32[9] = mul(%2, %1)
+        %4: f32[9] = sub(%w, %3)
+        return %0, %1, %4""",
+        [["exp"], ["add", "fma"]],
+    ),
+    "a sum along rows of sums down the middle": (
+        """(%x: f32[5, n, 8]) -> (f32[5, 8], f32[5, 8])
+        %0: f32[5, 8] = sum(%x, axes=[1])
+        %1: f32[5, 8, 1] = reshape(%0, shape=[5, 8, 1])
+        %2: f32[5, 8, 9] = broadcast_to(%1, shape=[5, 8, 9])
+        %3: f32[5, 8] = sum(%2, axes=[2])
+        return %0, %3""",
+        [["sum"], ["sum"]],
+    ),
+    "a minimum of all of products down the middle": (
+        """(%x: f32[2, n, n]) -> f32[]
+        %0: f32[2, n] = prod(%x, axes=[1])
+        %1: f32[2, n, 1] = reshape(%0, shape=[2, n, 1])
+        %2: f32[2, n, 2] = broadcast_to(%1, shape=[2, n, 2])
+        %3: f32[] = min(%2, axes=[0, 1, 2])
+        return %3""",
+        [["prod"], ["min", "block_reduce"], ["min"]],
+    ),
+    "a computed position in an axis of one reduced element": (
+        """(%x: f32[17, 1], %i: i64[1]) -> f32[1]
+        %0: f32[1] = sum(%x, axes=[0])
+        %1: f32[1] = gather(%0, %i, axes=[0], position=0)
+        return %1""",
+        [["sum"], ["gather"]],
     ),
     "a sum of all of a matrix": (
         """(%x: f32[n, 8]) -> f32[]

@@ -121,6 +121,22 @@ POINT_KERNELS = {
         }
         """,
     ),
+    "one computed element, wherever it is read": (
+        """
+        (%x: f32[1]) -> f32[2]
+        %0: f32[1] = sin(%x)
+        %1: f32[2] = concat(%0, %0, axis=0)
+        return %1
+        """,
+        """
+        kernel(a0: f32[1], out a1: f32[2]) {
+          vector for $0 < 2:
+            t0 = lt($0, 1)
+            t1 = sin(a0[0])
+            a1[$0] = select(t0, select(t0, t1, 0x0.0p+0), select(ge($0 - 1, 0), t1, 0x0.0p+0))
+        }
+        """,
+    ),
     "a gather checks positions and reads where they are right": (
         """
         (%x: f32[5, 3], %i: i32[n]) -> f32[n, 3]

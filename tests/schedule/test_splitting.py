@@ -11,7 +11,8 @@ from graphc.ir.graph import Graph, extract
 from graphc.ir.node import Node
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from graphc.schedule.splitting import BLOCK, CHUNK, blocks_of, split_reductions
+from graphc.schedule.blocks import BLOCK, CHUNK, blocks_of
+from graphc.schedule.splitting import split_reductions
 from tests.native import compile_native
 
 n, m = symbol("n"), symbol("m")
@@ -51,7 +52,10 @@ CASES: list[tuple[tuple[Size, ...], tuple[int, ...], list[str]]] = [
     ((8, 9, 3), (0, 1), ["block_reduce -> [2, 3]", "sum[0] -> [3]"]),
     ((8, 9, 3), (1, 0), ["block_reduce -> [2, 3]", "sum[0] -> [3]"]),
     ((100, 9, 3), (0,), ["block_reduce -> [2, 9, 3]", "sum[0] -> [9, 3]"]),
-    ((8, 9, 3), (0, 2), ["sum[0, 2] -> [9]"]),
+    # over trailing axes and others: each row first
+    ((8, 9, 3), (0, 2), ["sum[2] -> [8, 9]", "sum[0] -> [9]"]),
+    ((n, 9, 3), (2, 0), ["sum[2] -> [n, 9]", f"block_reduce -> [{BLOCKS}, 9]", "sum[0] -> [9]"]),
+    ((8, 9, 3, 5), (1, 3), ["sum[3] -> [8, 9, 3]", "sum[1] -> [8, 3]"]),
     # over all axes: each row first
     ((64, 5), (0, 1), ["sum[1] -> [64]", "sum[0] -> []"]),
     ((65, 5), (0, 1), ["sum[1] -> [65]", "block_reduce -> [2]", "sum[0] -> []"]),
