@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.printer import statement, value_names
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+from graphc.schedule.reasons import Separation
 
 Buffer = Node | Workspace
 
@@ -30,7 +31,7 @@ def kernels_view(graph: Graph, schedule: Schedule, kernel: int | None = None) ->
     names, sharing = value_names(graph), launches_of(schedule)
     distinct = schedule.distinct()
     chosen = range(len(distinct)) if kernel is None else [checked_number(schedule, kernel)]
-    listing = _Listing(graph, names)
+    listing = _Listing(graph, names, schedule.separations)
     blocks: list[Block] = []
     for k in chosen:
         blocks += listing.blocks(k, distinct[k], sharing[k])
@@ -92,7 +93,10 @@ def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, 
 
 
 class _Listing:
-    def __init__(self, graph: Graph, names: Mapping[Node, str]) -> None:
+    def __init__(
+        self, graph: Graph, names: Mapping[Node, str], separations: Sequence[Separation]
+    ) -> None:
+        self.separations = separations
         self.position = {node: k for k, node in enumerate(graph.nodes)}
         self.names = names
 
@@ -105,6 +109,8 @@ class _Listing:
             lines = [
                 f"launch {each.number}: {self.reason(each.launch)}",
                 self.operands(each.launch),
+                *self.sizes(each.launch),
+                *(apart.text(self.names) for apart in self.apart(each.launch)),
             ]
             lines += [statement(node, self.names, indent=2) for node in self.nodes(each.launch)]
             blocks.append(Code("\n".join(lines), "graph"))
@@ -116,6 +122,16 @@ class _Listing:
     def operands(self, launch: Launch) -> str:
         pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
         return ", ".join(f"{argument.name} is {self.name(b)}" for argument, b in pairs)
+
+    def sizes(self, launch: Launch) -> list[str]:
+        """What the kernel's own sizes are in this launch, if it has any."""
+        pairs = [f"{name} is {size}" for name, size in launch.sizes]
+        return [", ".join(pairs)] if pairs else []
+
+    def apart(self, launch: Launch) -> list[Separation]:
+        """Why what the launch reads of other launches is not computed by it."""
+        own = set(launch.nodes)
+        return [one for one in self.separations if one.reader in own]
 
     def name(self, buffer: Buffer) -> str:
         return self.names[buffer] if isinstance(buffer, Node) else "a workspace"
@@ -139,6 +155,16 @@ class _Listing:
             "number": each.number,
             "reason": self.reason(launch),
             "operands": {argument.name: self.name(buffer) for argument, buffer in pairs},
+            "sizes": {name: str(size) for name, size in launch.sizes},
+            "beside_the_one_before": launch.beside,
+            "apart": [
+                {
+                    "value": self.names[one.producer],
+                    "reader": self.names[one.reader],
+                    "reason": one.text(self.names),
+                }
+                for one in self.apart(launch)
+            ],
             "writes": [self.names[node] for node in written(launch)],
             "nodes": [node_data(node, self.names) for node in self.nodes(launch)],
         }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from graphc.codegen.executable import Role, Slot
@@ -21,15 +22,17 @@ from graphc.inspection.peak import (
 from graphc.inspection.view import Block, Code, Column, Note, Table, View, table
 from graphc.ir.dims import Size
 from graphc.ir.printer import value_names
-from graphc.ir.types import TensorType
-from graphc.memory.live import LiveRange
+from graphc.ir.types import Shape, TensorType
+from graphc.memory.live import LiveRange, Temporary
 from graphc.memory.plan import Layout
+from graphc.schedule.kernel import Workspace
 
 _COLUMNS = (
     Column("arena"),
     Column("buffer"),
     Column("is"),
     Column("type"),
+    Column("lies in"),
     Column("bytes", right=True),
     Column("", right=True),
     Column("launches", right=True),
@@ -46,7 +49,7 @@ def memory_view(compilation: Compilation, dims: Mapping[str, int]) -> View:
     assert compilation.plan is not None
     sizes = check_dims(compilation.graph, dims)
     layout = layout_for(compilation, sizes)
-    rows = _rows(compilation, sizes, layout)
+    rows = _rows(compilation, layout)
     totals = memory_of(compilation, sizes, layout)
     shown = [_shown(row, sizes) for row in rows]
     blocks: list[Block] = [_without_empty(table(_COLUMNS, shown)), totals_table(totals)]
@@ -89,33 +92,55 @@ def totals_data(totals: Mapping[str, Bytes]) -> dict[str, Any]:
 
 
 class _Row:
-    """A buffer with what is known of it; `live` and `offset` only for temporaries."""
+    """A buffer with what is known of it; `live` and `offset` only for what is in the arena.
 
-    def __init__(self, name: str, slot: Slot, live: LiveRange | None, offset: int | None) -> None:
+    `over` is the buffer in whose memory it lies, if that is another one.
+    """
+
+    def __init__(
+        self, name: str, slot: Slot, live: LiveRange | None, offset: int | None, over: str = ""
+    ) -> None:
         self.name = name
         self.role = slot.role
         self.letter = letter(slot.index) if live else ""
         self.type = TensorType(slot.dtype, slot.shape)
         self.live = live
         self.offset = offset
+        self.over = over
 
     @property
     def size(self) -> Size:
         return self.type.nbytes
 
 
-def _rows(compilation: Compilation, sizes: Mapping[str, int], layout: Layout | None) -> list[_Row]:
+def _rows(compilation: Compilation, layout: Layout | None) -> list[_Row]:
     slots, schedule, plan = compilation.slots, compilation.schedule, compilation.plan
-    assert compilation.prepared and slots is not None and schedule and plan
-    names = value_names(compilation.prepared)
-    called = buffer_names(schedule, names)
+    graph, sharing = compilation.prepared, compilation.sharing
+    assert graph and sharing and slots is not None and schedule and plan
+    called = buffer_names(schedule, value_names(graph))
+    pairs = zip(graph.updates, sharing.in_place, strict=True)
+    over: dict[Temporary, str] = {value: called[old] for (old, value), yes in pairs if yes}
     rows = []
     for buffer, slot in slots.items():
-        temporary = slot.role is Role.TEMPORARY
-        live = plan.ranges[slot.index] if temporary else None
-        offset = layout.offsets[slot.index] if temporary and layout else None
-        rows.append(_Row(called[buffer], slot, live, offset))
+        live, offset = _in_arena(slot, plan.ranges, layout)
+        rows.append(_Row(called[buffer], slot, live, offset, over.get(buffer, "")))
+    for buffer, home in sharing.home.items():
+        live, offset = _in_arena(slots[home], plan.ranges, layout)
+        slot = replace(slots[home], role=Role.TEMPORARY, dtype=buffer.dtype, shape=_shape(buffer))
+        rows.append(_Row(called[buffer], slot, live, offset, called[home]))
     return rows
+
+
+def _shape(buffer: Temporary) -> Shape:
+    return (buffer.size,) if isinstance(buffer, Workspace) else buffer.shape
+
+
+def _in_arena(
+    slot: Slot, ranges: Sequence[LiveRange], layout: Layout | None
+) -> tuple[LiveRange | None, int | None]:
+    if slot.role is not Role.TEMPORARY:
+        return None, None
+    return ranges[slot.index], layout.offsets[slot.index] if layout else None
 
 
 def _shown(row: _Row, sizes: Mapping[str, int]) -> tuple[str, ...]:
@@ -124,7 +149,8 @@ def _shown(row: _Row, sizes: Mapping[str, int]) -> tuple[str, ...]:
     offset = bytes_text(row.offset)
     size = bytes_text(row.size) if isinstance(row.size, int) else str(row.size)
     known = f"= {bytes_text(value)}" if value is not None else ""
-    return row.letter, row.name, row.role.value, str(row.type), size, known, live, offset
+    kind = str(row.type)
+    return row.letter, row.name, row.role.value, kind, row.over, size, known, live, offset
 
 
 def _data(row: _Row, sizes: Mapping[str, int]) -> dict[str, Any]:
@@ -132,6 +158,7 @@ def _data(row: _Row, sizes: Mapping[str, int]) -> dict[str, Any]:
         "name": row.name,
         "role": row.role.value,
         "type": str(row.type),
+        "lies_in": row.over or None,
         "size": str(row.size),
         "bytes": value_of(row.size, sizes),
         "first_launch": row.live.first if row.live else None,

@@ -75,11 +75,13 @@ def memory_of(
 ) -> dict[str, Bytes]:
     """Bytes by what they are for, the last entry being the total at the peak.
 
+    Updates are those that get memory of their own, beside the variables' old values.
     The arena's expression is of what is in use at once: a layout takes that, and a little more
     for alignment and where buffers of unlike sizes follow one another.
     """
-    graph, plan = compilation.prepared, compilation.plan
-    assert graph is not None and plan is not None
+    graph, plan, sharing = compilation.prepared, compilation.plan, compilation.sharing
+    assert graph is not None and plan is not None and sharing is not None
+    pairs = zip(graph.updates, sharing.in_place, strict=True)
     found = {
         name: _bytes(total(nodes), sizes)
         for name, nodes in (
@@ -87,7 +89,7 @@ def memory_of(
             ("variables", graph.variables),
             ("constants", constants(graph)),
             ("outputs", graph.outputs),
-            ("updates", [value for _, value in graph.updates]),
+            ("updates", [value for (_, value), in_place in pairs if not in_place]),
         )
     }
     found["arena"] = (most_in_use(plan.ranges), layout.total if layout else None)

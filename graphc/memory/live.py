@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from graphc.ir.dims import Size
@@ -21,16 +21,25 @@ class LiveRange:
     last: int
 
 
-def live_ranges(schedule: Schedule, given: Collection[Node]) -> dict[Temporary, LiveRange]:
-    """The range of every buffer in a schedule that is not among those given from outside."""
+def live_ranges(
+    schedule: Schedule,
+    given: Collection[Temporary],
+    home: Mapping[Temporary, Temporary] | None = None,
+) -> dict[Temporary, LiveRange]:
+    """The range of every buffer in a schedule that is not among those given from outside.
+
+    Buffers that lie in another one's memory, their `home`, count as that one. What a launch uses
+    is in use as long as the launches that may run at the same time.
+    """
     ranges: dict[Temporary, LiveRange] = {}
-    for position, launch in enumerate(schedule.launches):
-        for buffer in launch.operands:
-            if isinstance(buffer, Node) and buffer in given:
+    for batch in schedule.batches():
+        for operand in (b for k in batch for b in schedule.launches[k].operands):
+            buffer = home.get(operand, operand) if home else operand
+            if buffer in given:
                 continue
             known = ranges.get(buffer)
-            first = known.first if known else position
-            ranges[buffer] = LiveRange(_bytes(buffer), first, position)
+            first = known.first if known else batch[0]
+            ranges[buffer] = LiveRange(_bytes(buffer), first, batch[-1])
     return ranges
 
 

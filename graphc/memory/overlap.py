@@ -5,10 +5,12 @@ It shares no code with the planner, so that a fault there shows here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
-from graphc.memory.live import LiveRange
+from graphc.memory.live import LiveRange, Temporary
 from graphc.memory.plan import Layout
+from graphc.schedule.kernel import Schedule
 
 
 def overlaps(ranges: Sequence[LiveRange], layout: Layout) -> list[tuple[int, int, int]]:
@@ -37,3 +39,49 @@ def outside(layout: Layout) -> list[int]:
         for k, (offset, size) in enumerate(zip(layout.offsets, layout.sizes, strict=True))
         if offset < 0 or offset + size > layout.total
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Bytes of one of the program's pieces of memory: the arena, or an array from outside."""
+
+    piece: Hashable
+    start: int
+    end: int
+
+    def overlaps(self, other: Place) -> bool:
+        return self.piece == other.piece and self.start < other.end and other.start < self.end
+
+
+def stale(schedule: Schedule, places: Mapping[Temporary, Place]) -> list[tuple[int, Temporary]]:
+    """(launch, buffer) for everything that is read after something else was written over it.
+
+    A launch may write over what it reads itself where both arguments are marked as shared.
+    """
+    found: list[tuple[int, Temporary]] = []
+    lost: set[Temporary] = set()
+    for number, launch in enumerate(schedule.launches):
+        pairs = list(zip(launch.kernel.arguments, launch.operands, strict=True))
+        found += [(number, b) for argument, b in pairs if not argument.written and b in lost]
+        written = [(argument, b) for argument, b in pairs if argument.written]
+        for argument, buffer in written:
+            over = {b for b in places if b is not buffer and places[buffer].overlaps(places[b])}
+            for other, b in pairs:
+                if b in over and not (argument.shares and other.shares and not other.written):
+                    found.append((number, b))
+            lost |= over
+        lost -= {b for _, b in written}
+    return found
+
+
+def races(schedule: Schedule, places: Mapping[Temporary, Place]) -> list[tuple[int, int]]:
+    """Pairs of launches that may run at the same time where one writes what the other one uses."""
+    found = []
+    for batch in schedule.batches():
+        used = {k: [places[b] for b in schedule.launches[k].operands] for k in batch}
+        for k in batch:
+            launch = schedule.launches[k]
+            for argument, place in zip(launch.kernel.arguments, used[k], strict=True):
+                others = [other for other in batch if other != k] if argument.written else []
+                found += [(k, j) for j in others if any(place.overlaps(p) for p in used[j])]
+    return found

@@ -103,10 +103,19 @@ def chain(length: int) -> Node:
 
 @pytest.mark.parametrize("length", [1, 2, 3, 10, 50])
 def test_a_chain_needs_two_buffers(length: int) -> None:
-    made = compile_graph(extract("chain", [chain(length)]), stop="memory")
+    made = compile_graph(extract("chain", [chain(length)]), stop="kernels")
+    assert made.schedule is not None and made.prepared is not None
+    given = {*made.prepared.placeholders, *made.prepared.outputs}
+    plan = MemoryPlan(tuple(live_ranges(made.schedule, given).values()))
+    assert len(plan.ranges) == length - 1
+    assert plan.layout({"n": 64}).total == 512 * min(length - 1, 2)
+
+
+def test_a_chain_in_place_needs_one_buffer() -> None:
+    made = compile_graph(extract("chain", [ops.max(chain(9), axes=(0,))]), stop="memory")
     assert made.plan is not None
-    assert len(made.plan.ranges) == length - 1
-    assert made.plan.layout({"n": 64}).total == 512 * min(length - 1, 2)
+    sums = [live for live in made.plan.ranges if live.size == 8 * n]
+    assert [(live.first, live.last) for live in sums] == [(0, 9)]
 
 
 def test_a_value_lives_until_its_last_reader() -> None:
