@@ -15,6 +15,7 @@ from rich.console import Console
 
 from graphc.errors import AttributeValueError, BenchmarkError, GraphcError, TargetError
 from graphc.inspection import loading, stages, text_file
+from graphc.inspection.cache import cache_view
 from graphc.inspection.rendering import show as print_view
 from graphc.inspection.results import outcome_view, save
 from graphc.inspection.running import run as run_program
@@ -222,6 +223,14 @@ def run(
     if out is not None:
         for file in save(outcome, out):
             click.echo(f"wrote {file}", err=True)
+
+
+@main.command()
+@click.option("--clear", is_flag=True, help="Remove everything in it.")
+@click.option("--json", "as_json", is_flag=True, help="Print data for machines.")
+def cache(clear: bool, as_json: bool) -> None:
+    """Tell where compiled code is kept, and how much of it, or why there is none."""
+    _print(cache_view(clear), as_json)
 
 
 @main.command()

@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
 from graphc.codegen import program
+from graphc.codegen.compiled_code import CompiledCode
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
+from graphc.codegen.kernels import emit_kernel, function_name
+from graphc.codegen.object_cache import ObjectCache
 from graphc.codegen.target import Target, current_target
+from graphc.codegen.translation import object_codes
 from graphc.ir import dims, scalar
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.memory.batching import in_batches
 from graphc.memory.live import live_ranges
+from graphc.memory.ordering import ordered
 from graphc.memory.plan import MemoryPlan
+from graphc.memory.sharing import Sharing, share
 from graphc.passes.pipeline import PassRecord, run_passes
 from graphc.schedule.keeping import is_buffer
-from graphc.schedule.kernel import Schedule, Workspace
+from graphc.schedule.kernel import Kernel, Schedule, Workspace
 from graphc.schedule.lowering import own_results, schedule
+from graphc.schedule.resizing import with_common_kernels
 from graphc.schedule.splitting import split_reductions
+from graphc.schedule.work import work as estimated_work
 
 #: The stages in order, as the command line names them.
 STAGES = ("graph", "optimized", "kernels", "memory", "llvm", "asm", "executable")
 
+#: Launches from which on a program runs so long that the entry between them does not count.
+LONG = 64
+
 
 @dataclass
 class Compilation:
-    """What the compiler has made so far: the fields after the stage it stopped at are None."""
+    """What the compiler has made so far: the fields after the stage it stopped at are None.
+
+    Kernels, modules and objects go by the names of their functions. There are no modules for
+    objects that the cache had; if it had the whole program, there is nothing but the executable.
+    """
 
     graph: Graph
     target: Target
@@ -37,9 +55,11 @@ class Compilation:
     prepared: Graph | None = None
     schedule: Schedule | None = None
     slots: dict[Node | Workspace, Slot] | None = None
+    sharing: Sharing | None = None
     plan: MemoryPlan | None = None
-    module: ir.Module | None = None
-    parsed: Any = None
+    kernels: dict[str, Kernel] | None = None
+    modules: dict[str, ir.Module] | None = None
+    objects: dict[str, bytes] | None = None
     executable: Executable | None = None
 
 
@@ -50,27 +70,50 @@ def compile_graph(
     stop: str = "executable",
     snapshots: bool = False,
     verify: bool = False,
+    cache: ObjectCache | None = None,
 ) -> Compilation:
     """Compile a graph, up to and including the stage named by `stop`.
 
-    `snapshots` keeps the graph after each pass, `verify` checks it there.
+    `snapshots` keeps the graph after each pass, `verify` checks it there. What a cache has is not
+    made again.
     """
     started = time.perf_counter()
     made = Compilation(graph, target or current_target(), [])
+    known = CompiledCode(cache, graph, made.target)
+    found = known.program() if stop == STAGES[-1] else None
+    if found is not None:
+        made.executable = replace(found, compile_seconds=time.perf_counter() - started)
+        return made
     steps = {
         "graph": lambda: None,
         "optimized": lambda: _optimize(made, snapshots, verify),
         "kernels": lambda: _schedule(made),
         "memory": lambda: _plan(made),
-        "llvm": lambda: _emit(made),
-        "asm": lambda: _improve(made),
-        "executable": lambda: _assemble(made, started),
+        "llvm": lambda: _emit(made, known),
+        "asm": lambda: _translate(made, known),
+        "executable": lambda: _assemble(made, known, started),
     }
-    for stage in STAGES:
-        steps[stage]()
-        if stage == stop:
-            break
+    with _no_collections():
+        for stage in STAGES:
+            steps[stage]()
+            if stage == stop:
+                break
     return made
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Spare the search for unreachable cycles: what a compilation makes stays, or goes at once.
+
+    The search takes a seventh of the time otherwise. Its own state is restored by who changed it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
@@ -80,14 +123,20 @@ def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
     made.prepared = own_results(split_reductions(made.optimized))
-    made.schedule = schedule(made.prepared)
+    made.schedule = with_common_kernels(schedule(made.prepared))
 
 
 def _plan(made: Compilation) -> None:
-    """Give every buffer a place in the pointer table, and the temporaries one in the arena."""
+    """Order the launches, let buffers share memory, and give every piece of it a place.
+
+    All have one in the pointer table, temporaries one in the arena too.
+    """
     assert made.prepared is not None and made.schedule is not None
     slots = _given_slots(made.prepared)
-    ranges = live_ranges(made.schedule, {b for b in slots if isinstance(b, Node)})
+    work = ordered(made.schedule, made.prepared)
+    work, made.sharing = share(work, made.prepared, slots)
+    made.schedule = in_batches(work, made.prepared, made.sharing)
+    ranges = live_ranges(made.schedule, slots, made.sharing.home)
     for k, buffer in enumerate(ranges):
         shape = (buffer.size,) if isinstance(buffer, Workspace) else buffer.shape
         slots[buffer] = Slot(Role.TEMPORARY, k, buffer.dtype, shape)
@@ -124,25 +173,41 @@ def symbols(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _emit(made: Compilation) -> None:
+def _emit(made: Compilation, known: CompiledCode) -> None:
     assert made.prepared is not None and made.schedule is not None and made.slots is not None
+    assert made.sharing is not None
     places = {buffer: k for k, buffer in enumerate(made.slots)}
+    places |= {buffer: places[home] for buffer, home in made.sharing.home.items()}
     names = {name: k for k, name in enumerate(symbols(made.prepared))}
-    made.module = program.emit_program(made.schedule, places, names, made.target)
+    made.kernels = {function_name(kernel): kernel for kernel in made.schedule.distinct()}
+    made.objects = known.objects(made.kernels)
+    made.modules = {
+        name: emit_kernel(kernel, made.target)
+        for name, kernel in made.kernels.items()
+        if name not in made.objects
+    }
+    made.modules[program.ENTRY] = program.emit_entry(made.schedule, places, names, made.target)
 
 
-def _improve(made: Compilation) -> None:
-    assert made.module is not None
-    made.parsed = program.optimize(made.module, made.target)
+def _translate(made: Compilation, known: CompiledCode) -> None:
+    """Machine code of the new modules; the cache is given that of the kernels among them."""
+    assert made.kernels is not None and made.objects is not None and made.modules is not None
+    assert made.schedule is not None
+    is_long = len(made.schedule.launches) > LONG
+    new = object_codes(made.modules, made.target, {program.ENTRY} if is_long else ())
+    for name in made.kernels.keys() & new.keys():
+        known.keep_object(made.kernels[name], new[name])
+    made.objects |= new
 
 
-def _assemble(made: Compilation, started: float) -> None:
+def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
     graph, work = made.prepared, made.schedule
     assert graph is not None and work is not None
     assert made.slots is not None and made.plan is not None
+    assert made.kernels is not None and made.objects is not None and made.sharing is not None
     variables = {node: k for k, node in enumerate(graph.variables)}
     made.executable = Executable(
-        object_code=program.object_code(made.parsed, made.target),
+        objects=tuple(made.objects[name] for name in (*made.kernels, program.ENTRY)),
         entry=program.ENTRY,
         slots=tuple(made.slots.values()),
         symbols=symbols(graph),
@@ -150,13 +215,16 @@ def _assemble(made: Compilation, started: float) -> None:
         variables=tuple(declared_input(node) for node in graph.variables),
         constants=tuple(node.attrs["value"] for node in constants(graph)),
         updated=tuple(variables[variable] for variable, _ in graph.updates),
+        in_place=made.sharing.in_place,
         guards=made.graph.guards,
         sites=tuple(_site(site) for site in program.checked_sites(work.launches)),
         plan=made.plan,
-        kernel_count=len(work.distinct()),
+        kernel_count=len(made.kernels),
         launch_count=len(work.launches),
+        work=sum(launch.sized(estimated_work(launch.kernel)) for launch in work.launches),
         compile_seconds=time.perf_counter() - started,
     )
+    known.keep_program(made.executable)
 
 
 def declared_input(node: Node) -> Input:

@@ -36,7 +36,7 @@ def test_the_version() -> None:
     assert re.fullmatch(r"graphc (\d+\.\d+.*|\(not installed\))\n", printed("--version"))
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["info"], ["run"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["info"], ["run"], ["cache"]])
 def test_every_command_has_help(command: list[str]) -> None:
     assert printed(*command, "--help").startswith(f"Usage: graphc {' '.join(command)}".rstrip())
 
@@ -207,6 +207,18 @@ def test_errors(words: list[str], code: int, message: str) -> None:
     result = call(*words)
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith(message)
+
+
+def test_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE", "1")
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path))
+    printed("run", str(AFFINE), "--feed", "x=np.ones((2, 3))")
+    assert json.loads(printed("cache", "--json"))["entries"] > 1
+    assert printed("cache", "--clear").startswith("removed ")
+    assert json.loads(printed("cache", "--json"))["entries"] == 0
+    monkeypatch.setenv("GRAPHC_CACHE", "yes")
+    result = call("cache")
+    assert (result.exit_code, "GRAPHC_CACHE must be 0 or 1" in result.stderr) == (1, True)
 
 
 def test_a_users_error_at_build_time_names_the_line() -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llvmlite import ir
 
+from graphc.codegen.strides import pick
 from graphc.codegen.values import (
     I1,
     I8,
     I32,
+    I64,
     VOID,
     is_vector,
+    lane_order,
     overloaded,
     shaped,
     splat_constant,
     suffix,
+    undefined,
+    zeros,
 )
 from graphc.ir.dtypes import DType, bool_
 
@@ -32,9 +39,34 @@ def load_row(
     if mask is None:
         return builder.load(start, typ=type_, align=align)
     name = f"llvm.masked.load.{suffix(type_)}.p0"
-    return overloaded(
-        builder, name, type_, start, ir.Constant(I32, align), mask, ir.Constant(type_, None)
-    )
+    return overloaded(builder, name, type_, start, ir.Constant(I32, align), mask, zeros(type_))
+
+
+def load_rows(
+    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, count: int, align: int
+) -> list[ir.Value]:
+    """Rows that lie one after another from an address on."""
+    places = (ir.Constant(I64, k * type_.count) for k in range(count))
+    starts = [builder.gep(start, [place], source_etype=type_.element) for place in places]
+    return [load_row(builder, type_, address, None, align) for address in starts]
+
+
+def load_picked(
+    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, wanted: Sequence[int], align: int
+) -> ir.Value:
+    """Elements at distances from an address, one for each lane, and nothing read beyond them.
+
+    The distances reach from 0 to at least the number of lanes. The last row ends where they end.
+    """
+    lanes, span = type_.count, max(wanted) + 1
+    begins = [*range(0, span - lanes, lanes), span - lanes]
+    rows = []
+    for begin in begins:
+        address = builder.gep(start, [ir.Constant(I64, begin)], source_etype=type_.element)
+        rows.append(load_row(builder, type_, address, None, align))
+    overlap = lanes * len(begins) - span
+    whole = span - span % lanes if overlap else span
+    return pick(builder, rows, [w if w < whole else w + overlap for w in wanted])
 
 
 def store_row(
@@ -51,8 +83,8 @@ def store_row(
 def reversed_lanes(builder: ir.IRBuilder, row: ir.Value) -> ir.Value:
     """The lanes in reverse order."""
     count = row.type.count
-    order = ir.Constant(ir.VectorType(I32, count), list(range(count - 1, -1, -1)))
-    return builder.shuffle_vector(row, ir.Constant(row.type, ir.Undefined), order)
+    order = lane_order(range(count - 1, -1, -1))
+    return builder.shuffle_vector(row, undefined(row.type), order)
 
 
 def from_memory(builder: ir.IRBuilder, dtype: DType, raw: ir.Value) -> ir.Value:

@@ -16,6 +16,7 @@ from graphc.codegen.access import (
 )
 from graphc.codegen.scalar_ops import emit_operation
 from graphc.codegen.scopes import Scope, Scopes, Window
+from graphc.codegen.spaced import spaced_row, spacing
 from graphc.codegen.values import (
     I1,
     I32,
@@ -33,6 +34,7 @@ from graphc.codegen.values import (
     same_width,
     splat,
     suffix,
+    zeros,
 )
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Maximum, Opaque, Quotient, Remainder, Size, Symbol
@@ -53,8 +55,8 @@ class Elements:
     buffers: dict[str, tuple[ir.Value, DType]]
     changing: frozenset[str]
     status: ir.Value
-    first_site: ir.Value
     sites: dict[Site, int]
+    extents: dict[str, Size] = field(default_factory=dict)
     _needs: dict[Expr | Dim, frozenset[str]] = field(default_factory=dict)
     _loads: dict[Expr, bool] = field(default_factory=dict)
     _fresh: dict[Expr, bool] = field(default_factory=dict)
@@ -66,7 +68,7 @@ class Elements:
     def value(self, expr: Expr) -> ir.Value:
         """The expression's value, a vector if it differs from lane to lane of the window."""
         scope = self._scope_for(self.needs(expr), self._touches_memory(expr))
-        if self._reads_changing(expr):
+        if self.reads_changing(expr):
             scope = self.scopes.stack[-1]
         if expr not in scope.memo:
             scope.memo[expr] = self._emit(expr, scope)
@@ -99,20 +101,23 @@ class Elements:
     def varies(self, what: Expr | Size) -> bool:
         """Whether a value differs from lane to lane of the current window."""
         window = self.scopes.window
-        return window is not None and window.axis in self.needs(what)
+        if window is None:
+            return False
+        needs = self.needs(what)
+        return window.axis in needs or any(is_vector(self.scopes.find(name)) for name in needs)
 
     def _touches_memory(self, expr: Expr) -> bool:
         if expr not in self._loads:
             self._loads[expr] = expr.name in ("load", "checked") or any(
-                self._touches_memory(inner) for inner in scalar.operands(expr)
+                self._touches_memory(inner) for inner in expr.operands
             )
         return self._loads[expr]
 
-    def _reads_changing(self, expr: Expr) -> bool:
+    def reads_changing(self, expr: Expr) -> bool:
         """Whether the value comes from memory to which the kernel itself writes."""
         if expr not in self._fresh:
             own = expr.name == "load" and str(expr.source) in self.changing
-            self._fresh[expr] = own or any(map(self._reads_changing, scalar.operands(expr)))
+            self._fresh[expr] = own or any(map(self.reads_changing, expr.operands))
         return self._fresh[expr]
 
     def _scope_for(self, needs: frozenset[str], guarded: bool) -> Scope:
@@ -131,7 +136,7 @@ class Elements:
             case "local":
                 return self.scopes.find(str(expr.data))
             case "load":
-                return self._load(expr, builder)
+                return self._load(expr, scope)
             case "checked":
                 return self._checked(expr, scope)
             case _:
@@ -145,7 +150,7 @@ class Elements:
         if isinstance(size, int) or not self.varies(size):
             return self.size(size)
         window = self._window()
-        step = self._step(size)
+        step = self.step(size)
         if step is not None:
             first = splat(builder, self.size(size), window.lanes)
             steps = splat(builder, self.size(step), window.lanes)
@@ -156,7 +161,7 @@ class Elements:
         assert self.scopes.window is not None
         return self.scopes.window
 
-    def _step(self, size: Size) -> Size | None:
+    def step(self, size: Size) -> Size | None:
         """How much a position grows from lane to lane, if by the same everywhere."""
         window = self._window()
         found = [
@@ -208,11 +213,14 @@ class Elements:
 
     # Memory ----------------------------------------------------------------------------------
 
-    def _load(self, expr: Expr, builder: ir.IRBuilder) -> ir.Value:
+    def _load(self, expr: Expr, scope: Scope) -> ir.Value:
+        builder = scope.builder
         where = self.value(expr.args[0]) if expr.args else None
         pointer, dtype = self.buffers[str(expr.source)]
         if not self.varies(expr.offset) and (where is None or not is_vector(where)):
             return self._load_one(expr.offset, where, pointer, dtype, builder)
+        if abs(spacing(self, expr.offset)) > 1 and (where is None or not is_vector(where)):
+            return from_memory(builder, dtype, spaced_row(self, expr, where, scope))
         return self._load_lanes(expr.offset, where, pointer, dtype, builder)
 
     def _load_one(
@@ -229,7 +237,7 @@ class Elements:
         self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
         builder: ir.IRBuilder,
     ) -> ir.Value:  # fmt: skip
-        lanes, step = self._window().lanes, self._step(offset)
+        lanes, step = self._window().lanes, self.step(offset)
         type_ = ir.VectorType(memory_type(dtype), lanes)
         if step in (1, -1):
             raw = self._row(offset, where, pointer, dtype, step == -1, builder)
@@ -281,7 +289,7 @@ class Elements:
         name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
         return overloaded(
             builder, name, type_, addresses, ir.Constant(I32, dtype.itemsize),
-            every_lane(mask, lanes), ir.Constant(type_, None),
+            every_lane(mask, lanes), zeros(type_),
         )  # fmt: skip
 
     def store(self, target: str, offset: Size, value: ir.Value) -> None:
@@ -300,7 +308,7 @@ class Elements:
             address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
             builder.store(builder.extract_element(row, ir.Constant(I32, 0)), address)
             return
-        if self._step(offset) == 1:
+        if self.step(offset) == 1:
             start = builder.gep(pointer, [self.size(offset)], source_etype=type_)
             store_row(builder, row, start, window.mask, dtype.itemsize)
             return
@@ -351,8 +359,7 @@ class Elements:
                 first = builder.cttz(bits, I1(True))
                 lane = builder.zext(first, I32) if bad.type.count < 32 else first
                 shown = builder.extract_element(raw, lane)
-            number = builder.add(self.first_site, ir.Constant(I64, site + 1))
-            for k, value in enumerate((number, shown, extent)):
+            for k, value in enumerate((I64(site + 1), shown, extent)):
                 place = builder.gep(self.status, [ir.Constant(I64, k)], source_etype=I64)
                 builder.store(value, place)
 

@@ -5,16 +5,19 @@ It can be written to disk, shipped, and loaded in another process.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 import numpy as np
 
+from graphc.ir import dims
 from graphc.ir.dims import Guard, Size
 from graphc.ir.dtypes import DType
 from graphc.ir.location import Location
 from graphc.memory.plan import MemoryPlan
+from graphc.memory.usage import Usage, usage_of
 
 
 class Role(Enum):
@@ -36,6 +39,11 @@ class Slot:
     index: int
     dtype: DType
     shape: tuple[Size, ...]
+
+    @property
+    def nbytes(self) -> Size:
+        """The size of the buffer in bytes."""
+        return dims.product(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +69,14 @@ class Site:
 class Executable:
     """Object code, and the tables by which it is called.
 
-    The entry takes a table of pointers, one for each slot; the sizes of `symbols`, as int64; and
+    The entry takes a table of pointers, one for each slot; the sizes of `symbols`, as int64;
     three int64 that it sets when a check fails: 1 + the number of the site, the bad index and the
-    size of the axis.
+    size of the axis; and a thread pool, or null. `work` is an estimate of a run, in the units of
+    `graphc.schedule.work`. `updated` are the variables that get new values; where `in_place` is
+    true, the slot of the new value may be given the memory of the old one.
     """
 
-    object_code: bytes
+    objects: tuple[bytes, ...]
     entry: str
     slots: tuple[Slot, ...]
     symbols: tuple[str, ...]
@@ -74,9 +84,21 @@ class Executable:
     variables: tuple[Input, ...]
     constants: tuple[np.ndarray[Any, Any], ...]
     updated: tuple[int, ...]
+    in_place: tuple[bool, ...]
     guards: tuple[Guard, ...]
     sites: tuple[Site, ...]
     plan: MemoryPlan
     kernel_count: int
     launch_count: int
+    work: Size
     compile_seconds: float
+
+    def usage(self, symbols: Mapping[str, int]) -> Usage:
+        """The bytes that a run takes, given the sizes of all `symbols`; exact, before it runs."""
+        outputs = [slot.nbytes for slot in self.slots if slot.role is Role.OUTPUT]
+        updates = [
+            slot.nbytes
+            for slot in self.slots
+            if slot.role is Role.UPDATE and not self.in_place[slot.index]
+        ]
+        return usage_of(self.plan, outputs, updates, symbols)

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.codegen.values import constant_like, intrinsic, overloaded, suffix
+from graphc.codegen.values import constant_like, intrinsic
 from graphc.ir.dtypes import DType
 
 
 def from_float(builder: ir.IRBuilder, target: DType, type_: ir.Type, value: ir.Value) -> ir.Value:
-    """A float cut towards zero; beyond the integer's range its ends, and 0 for NaN."""
-    how = "llvm.fptosi.sat" if target.kind == "i" else "llvm.fptoui.sat"
-    name = f"{how}.{suffix(type_)}.{suffix(value.type)}"
-    return overloaded(builder, name, type_, value)
+    """A float cut towards zero; beyond the integer's range its ends, and 0 for NaN.
+
+    LLVM's own saturating conversion takes vectors apart.
+    """
+    low, high = target.lowest, target.highest  # high + 1 is a power of two, exact in a float
+    below = builder.fcmp_ordered("<", value, constant_like(value, float(low)))
+    above = builder.fcmp_ordered(">=", value, constant_like(value, float(high + 1)))
+    number = builder.fcmp_ordered("ord", value, value)
+    inside = builder.and_(number, builder.not_(builder.or_(below, above)))
+    safe = builder.select(inside, value, constant_like(value, 0.0))
+    convert = builder.fptosi if target.kind == "i" else builder.fptoui
+    whole = convert(safe, type_)
+    ends = builder.select(below, constant_like(whole, low), whole)
+    return builder.select(above, constant_like(whole, high), ends)
 
 
 def shift(

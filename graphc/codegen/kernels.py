@@ -1,17 +1,18 @@
-"""A kernel as one LLVM function.
+"""A kernel as an LLVM module: a function, and the task by which it is entered.
 
 The function takes the kernel's buffers, the sizes of its symbolic dims, a place to report a
-failed check, the number of the first of its checked sites and, if its outermost loop may be cut,
-the range of it to run.
+failed check and, if its outermost loop may be cut, the range of it to run.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from llvmlite import ir
 
 from graphc.codegen.elements import Elements
+from graphc.codegen.parallel import emit_task
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.statements import Statements
 from graphc.codegen.target import Target
@@ -53,14 +54,29 @@ def outer_loop(kernel: Kernel) -> Loop | None:
     return loop
 
 
-def emit_kernel(module: ir.Module, name: str, kernel: Kernel, target: Target) -> ir.Function:
-    """Add the kernel's function to a module."""
+def function_name(kernel: Kernel) -> str:
+    """A name for the kernel's function that tells what it computes: equal for equal kernels."""
+    digest = hashlib.sha256(repr(kernel.key()).encode()).hexdigest()
+    return f"kernel_{digest[:24]}"
+
+
+def emit_kernel(kernel: Kernel, target: Target) -> ir.Module:
+    """The module of a kernel, whose task is `task_name(function_name(kernel))`."""
+    module = ir.Module(name=function_name(kernel))
+    module.triple = target.triple
+    function = _emit_function(module, kernel, target)
+    own = [POINTER] * len(kernel.arguments) + [I64] * len(symbol_names(kernel))
+    emit_task(module, function, own)
+    return module
+
+
+def _emit_function(module: ir.Module, kernel: Kernel, target: Target) -> ir.Function:
     symbols = symbol_names(kernel)
     loop = outer_loop(kernel)
     bounds = [I64, I64] if loop else []
-    parameters = [POINTER] * len(kernel.arguments) + [I64] * len(symbols) + [POINTER, I64]
-    type_ = ir.FunctionType(VOID, parameters + bounds)
-    function = ir.Function(module, type_, name=name)
+    parameters = [POINTER] * len(kernel.arguments) + [I64] * len(symbols) + [POINTER]
+    function = ir.Function(module, ir.FunctionType(VOID, parameters + bounds), name=module.name)
+    function.linkage = "internal"
     function.attributes.add("nounwind")
     scopes = Scopes(function)
     elements = _elements(function, scopes, kernel, symbols)
@@ -82,7 +98,8 @@ def _elements(
     buffers = {}
     for argument, value in zip(kernel.arguments, function.args[:count], strict=True):
         value.name = argument.name
-        value.add_attribute("noalias")  # buffers of one launch never overlap
+        if not argument.shares:
+            value.add_attribute("noalias")  # no other buffer of the launch overlaps it
         buffers[argument.name] = (value, argument.dtype)
     for room in kernel.scratch:
         memory = scopes.allocate(memory_type(room.dtype), max(room.size, 1))
@@ -91,9 +108,10 @@ def _elements(
     for name, value in zip(symbols, function.args[count : count + len(symbols)], strict=True):
         value.name = f"dim.{name}"
         scopes.bind(name, value)
-    status, first_site = function.args[count + len(symbols) : count + len(symbols) + 2]
-    status.name, first_site.name = "status", "first_site"
+    status = function.args[count + len(symbols)]
+    status.name = "status"
     sites = {site: k for k, site in enumerate(kernel.sites)}
     changing = {argument.name for argument in kernel.arguments if argument.written}
     changing |= {room.name for room in kernel.scratch}
-    return Elements(scopes, buffers, frozenset(changing), status, first_site, sites)
+    extents = {argument.name: argument.size for argument in kernel.arguments}
+    return Elements(scopes, buffers, frozenset(changing), status, sites, extents)

@@ -1,125 +1,153 @@
-"""A schedule as one LLVM module: a function for each distinct kernel, and the entry."""
+"""The entry of a program, which launches its kernels in turn.
+
+Every distinct kernel is a module and an object of its own (`kernels.py`), named by what it
+computes, so that it can be kept and used by other programs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 
+from graphc.codegen import parallel
 from graphc.codegen.elements import Elements
-from graphc.codegen.kernels import emit_kernel, outer_loop, symbol_names
+from graphc.codegen.kernels import function_name, outer_loop, symbol_names
+from graphc.codegen.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
+from graphc.codegen.pool import TASK_TYPE
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
+from graphc.codegen.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
-from graphc.errors import CompileError
+from graphc.ir.dims import symbol
 from graphc.ir.node import Node
 from graphc.ir.scalar import Site
-from graphc.schedule.kernel import Launch, Schedule, Workspace
+from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+from graphc.schedule.work import work
 
 ENTRY = "graphc_entry"
+ENTRY_TYPE = ir.FunctionType(VOID, [POINTER] * 4)
+
+#: Pieces of a loop over vectors begin at multiples of this many positions.
+VECTOR_UNIT = 64
 
 
-def emit_program(
+def emit_entry(
     schedule: Schedule,
     slots: Mapping[Node | Workspace, int],
     symbols: Mapping[str, int],
     target: Target,
 ) -> ir.Module:
-    """The module that runs a schedule, given the place of buffers and sizes in their tables."""
-    module = ir.Module(name="graphc")
+    """`void graphc_entry(table, sizes, status, pool)`, given the place of buffers and sizes.
+
+    It leaves after a launch in which a check has failed, with the report in `status`.
+    """
+    module = ir.Module(name=ENTRY)
     module.triple = target.triple
-    functions: dict[Hashable, ir.Function] = {}
-    for kernel in schedule.distinct():
-        name = f"kernel_{len(functions)}"
-        functions[kernel.key()] = emit_kernel(module, name, kernel, target)
-    type_ = ir.FunctionType(VOID, [POINTER, POINTER, POINTER])
-    entry = ir.Function(module, type_, name=ENTRY)
-    for argument, name in zip(entry.args, ("table", "sizes", "status"), strict=True):
-        argument.name = name
-    _emit_entry(entry, schedule, functions, slots, symbols)
+    _Entry(module, schedule, slots, symbols).emit()
     return module
 
 
-def _emit_entry(
-    entry: ir.Function,
-    schedule: Schedule,
-    functions: Mapping[Hashable, ir.Function],
-    slots: Mapping[Node | Workspace, int],
-    symbols: Mapping[str, int],
-) -> None:
-    """Call every kernel in turn; leave after one in which a check has failed."""
-    table, sizes, status = entry.args
-    scopes = Scopes(entry)
-    builder = scopes.builder
-    for name, k in symbols.items():
-        scopes.bind(name, _entry_of(builder, sizes, k, I64))
-    elements = Elements(scopes, {}, frozenset(), status, ir.Constant(I64, 0), {})
-    first_site = 0
-    for launch in schedule.launches:
-        pointers = [_entry_of(builder, table, slots[b], POINTER) for b in launch.operands]
-        dims = [scopes.find(name) for name in symbol_names(launch.kernel)]
-        number = ir.Constant(I64, first_site)
-        loop = outer_loop(launch.kernel)
-        bounds = [ir.Constant(I64, 0), elements.size(loop.axis.extent)] if loop else []
-        function = functions[launch.kernel.key()]
-        builder.call(function, [*pointers, *dims, status, number, *bounds])
-        if launch.sites:
-            first_site += len(launch.sites)
-            _leave_if_failed(builder, status)
-    builder.ret_void()
+class _Entry:
+    def __init__(
+        self,
+        module: ir.Module,
+        schedule: Schedule,
+        slots: Mapping[Node | Workspace, int],
+        symbols: Mapping[str, int],
+    ) -> None:
+        self._function = ir.Function(module, ENTRY_TYPE, name=ENTRY)
+        for argument, name in zip(
+            self._function.args, ("table", "sizes", "status", "pool"), strict=True
+        ):
+            argument.name = name
+        self._schedule, self._slots, self._symbols = schedule, slots, symbols
+        self._launch = emit_launch(module)
+        self._checked_launch = emit_checked_launch(module, self._launch)
+        several = any(launch.beside for launch in schedule.launches)
+        self._together = Together(module) if several else None
+        self._tasks: dict[str, ir.Function] = {}
+        self._scopes = Scopes(self._function)
+        self._elements = Elements(self._scopes, {}, frozenset(), self._function.args[2], {})
 
-
-def _entry_of(builder: ir.IRBuilder, table: ir.Value, k: int, type_: ir.Type) -> ir.Value:
-    address = builder.gep(table, [ir.Constant(I64, k)], source_etype=type_)
-    return builder.load(address, typ=type_)
-
-
-def _leave_if_failed(builder: ir.IRBuilder, status: ir.Value) -> None:
-    failed = builder.icmp_signed("!=", builder.load(status, typ=I64), ir.Constant(I64, 0))
-    with builder.if_then(failed, likely=False):
+    def emit(self) -> None:
+        sizes = self._function.args[1]
+        builder = self._scopes.builder
+        for name, k in self._symbols.items():
+            self._scopes.bind(name, builder.load(word(builder, sizes, k), typ=I64))
+        batches = [
+            [self._schedule.launches[k] for k in batch] for batch in self._schedule.batches()
+        ]
+        widest = max((sum(map(_context_words, batch)) for batch in batches), default=0)
+        contexts = self._scopes.allocate(I64, widest)
+        job = self._scopes.allocate(I64, Together.words(max(map(len, batches), default=0)))
+        first_site = 0
+        for batch in batches:
+            if len(batch) == 1:
+                self._fill(batch[0], contexts)
+                self._run(batch[0], contexts, first_site)
+            else:
+                self._run_together(batch, contexts, job)
+            first_site += sum(len(launch.sites) for launch in batch)
         builder.ret_void()
+
+    def _fill(self, launch: Launch, context: ir.Value) -> None:
+        """Put the kernel's own words into a context."""
+        builder, table = self._scopes.builder, self._function.args[0]
+        pointers = [
+            builder.load(word(builder, table, self._slots[b]), typ=POINTER) for b in launch.operands
+        ]
+        names = symbol_names(launch.kernel)
+        dims = [self._elements.size(launch.sized(symbol(name))) for name in names]
+        for k, value in enumerate([*pointers, *dims]):
+            builder.store(value, word(builder, context, OWN + k))
+
+    def _run_together(self, batch: Sequence[Launch], contexts: ir.Value, job: ir.Value) -> None:
+        """Launches that may run at the same time, none of which has checks."""
+        assert self._together is not None
+        builder, place = self._scopes.builder, 0
+        self._together.begin(builder, job)
+        for launch in batch:
+            context = word(builder, contexts, place)
+            place += _context_words(launch)
+            self._fill(launch, context)
+            given = [job, self._task(launch.kernel), context, *self._extent(launch)]
+            builder.call(self._together.join, given)
+        self._together.run(builder, self._function.args[3], job)
+
+    def _run(self, launch: Launch, context: ir.Value, first_site: int) -> None:
+        """Launch a kernel, whose own words are in the context."""
+        builder = self._scopes.builder
+        status, pool = self._function.args[2:]
+        given = [pool, self._task(launch.kernel), context, *self._extent(launch)]
+        if not launch.sites:
+            builder.call(self._launch, given)
+            return
+        failed = builder.call(self._checked_launch, [*given, status, I64(first_site)])
+        with builder.if_then(failed, likely=False):
+            builder.ret_void()
+
+    def _task(self, kernel: Kernel) -> ir.Function:
+        name = task_name(function_name(kernel))
+        if name not in self._tasks:
+            self._tasks[name] = ir.Function(self._function.module, TASK_TYPE, name=name)
+        return self._tasks[name]
+
+    def _extent(self, launch: Launch) -> list[ir.Value]:
+        """Positions of the outermost loop, all the work, and the unit in which to cut."""
+        loop = outer_loop(launch.kernel)
+        if loop is None:
+            all_work = self._elements.size(launch.sized(work(launch.kernel)))
+            return [parallel.ONE, all_work, parallel.ONE]
+        sizes = launch.sized(loop.axis.extent), launch.sized(work(launch.kernel))
+        unit = VECTOR_UNIT if loop.vector else 1
+        return [*map(self._elements.size, sizes), I64(unit)]
+
+
+def _context_words(launch: Launch) -> int:
+    return OWN + len(launch.kernel.arguments) + len(symbol_names(launch.kernel))
 
 
 def checked_sites(launches: tuple[Launch, ...]) -> list[Site]:
     """Where indices are checked, in the numbering of the entry."""
     return [site for launch in launches for site in launch.sites]
-
-
-def optimize(module: ir.Module, target: Target) -> Any:
-    """Parse, check and optimise a module. CompileError carries LLVM's own words."""
-    try:
-        parsed = llvm.parse_assembly(str(module))
-        parsed.verify()
-    except RuntimeError as error:
-        raise CompileError(f"the generated code is not valid: {error}") from None
-    builder = llvm.create_pass_builder(target.machine(), llvm.create_pipeline_tuning_options())
-    passes = _light_passes()
-    passes.run(parsed, builder)
-    return parsed
-
-
-def _light_passes() -> Any:
-    """What the emitted code still needs: vectors, masks and hoisting are in it already.
-
-    Ten times as fast as LLVM's default pipeline for it, and the code is smaller.
-    """
-    passes = llvm.create_new_module_pass_manager()
-    passes.add_always_inliner_pass()
-    passes.add_sroa_pass()
-    passes.add_instruction_combine_pass()
-    passes.add_simplify_cfg_pass()
-    passes.add_new_gvn_pass()
-    passes.add_dead_code_elimination_pass()
-    return passes
-
-
-def object_code(parsed: Any, target: Target) -> bytes:
-    """Machine code of an optimised module, as a relocatable object file."""
-    return bytes(target.machine().emit_object(parsed))
-
-
-def assembly(parsed: Any, target: Target) -> str:
-    """The same as text."""
-    return str(target.machine().emit_assembly(parsed))

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from llvmlite import ir
 
-from graphc.codegen.values import I64, constant_like, intrinsic, is_vector, shaped
+from graphc.codegen.values import (
+    I64,
+    constant_like,
+    intrinsic,
+    is_vector,
+    lane_order,
+    shaped,
+    undefined,
+)
 from graphc.codegen.values import memory_type as state_type
 from graphc.ir.combiners import Number, identity
 from graphc.ir.dtypes import DType
@@ -20,16 +28,22 @@ class Combiner:
     """An associative operation on states of one or two values.
 
     `identity` gives the numbers that change nothing, `grow` takes in an element (and its
-    position), `merge` puts two partial states together, the one of earlier elements first.
+    position), `merge` puts two partial states together, the one of earlier elements first, and
+    `result` tells what a state comes to. `parts` gives the types of a state's values where they
+    are not an element and a position.
     """
 
     identity: Callable[[DType], tuple[Number, ...]]
     grow: Callable[[ir.IRBuilder, DType, State, State, ir.Value | None], State]
     merge: Callable[[ir.IRBuilder, DType, State, State], State]
     tracks_position: bool = False
+    result: Callable[[ir.IRBuilder, DType, State], ir.Value] | None = None
+    parts: Callable[[DType, int], tuple[ir.Type, ...]] | None = None
 
     def types(self, dtype: DType, lanes: int) -> tuple[ir.Type, ...]:
         """LLVM types of a state kept in memory for elements of a dtype."""
+        if self.parts is not None:
+            return self.parts(dtype, lanes)
         first = shaped(state_type(dtype), lanes)
         return (first, shaped(I64, lanes)) if self.tracks_position else (first,)
 
@@ -155,13 +169,9 @@ def halves(builder: ir.IRBuilder, state: State) -> tuple[State, State]:
     count = state[0].type.count // 2
     parts = []
     for start in (0, count):
-        order = list(range(start, start + count))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), count), order)
+        mask = lane_order(range(start, start + count))
         parts.append(
-            tuple(
-                builder.shuffle_vector(value, ir.Constant(value.type, ir.Undefined), mask)
-                for value in state
-            )
+            tuple(builder.shuffle_vector(value, undefined(value.type), mask) for value in state)
         )
     return parts[0], parts[1]
 

@@ -13,20 +13,21 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
-from graphc.codegen.values import I64, POINTER, lane_numbers, splat
+from graphc.codegen.values import I64, POINTER, lane_numbers, splat, zeros
 
 
 @dataclass(eq=False)
 class Scope:
     """A block that is still open at its end, and what has been computed in it.
 
-    `guarded` scopes run only when the loops inside have something to do; loads are never moved
-    out of one, since outside them the memory may not exist.
+    `rows` are what was loaded together. `guarded` scopes run only when the loops inside have
+    something to do; loads are never moved out of one, since outside them the memory may not exist.
     """
 
     builder: ir.IRBuilder
     names: dict[str, ir.Value] = field(default_factory=dict)
     memo: dict[Hashable, ir.Value] = field(default_factory=dict)
+    rows: dict[Hashable, list[ir.Value]] = field(default_factory=dict)
     guarded: bool = False
 
 
@@ -89,8 +90,7 @@ class Scopes:
         if str(type_) not in self._zeros:
             self._zeros[str(type_)] = self.allocate(type_)
             with self.allocations.goto_entry_block():
-                zero = ir.Constant(type_, None if isinstance(type_, ir.VectorType) else 0)
-                self.allocations.store(zero, self._zeros[str(type_)])
+                self.allocations.store(zeros(type_), self._zeros[str(type_)])
         return self._zeros[str(type_)]
 
     @contextmanager
@@ -110,45 +110,62 @@ class Scopes:
     def loop(self, name: str, start: ir.Value, end: ir.Value, step: int = 1) -> Iterator[ir.Value]:
         """Code inside runs with `name` bound to start, start + step, ... below `end`."""
         outer = self.stack[-1]
-        header = self.function.append_basic_block(f"loop.{name.strip('$')}")
-        body = self.function.append_basic_block("body")
-        head = ir.IRBuilder(header)
-        position = head.phi(I64)
-        scope = Scope(ir.IRBuilder(body), {name: position})
+        body = self.function.append_basic_block(f"loop.{name.strip('$')}")
+        scope = Scope(ir.IRBuilder(body))
+        position = scope.builder.phi(I64)
+        scope.names[name] = position
         self.stack.append(scope)
         yield position
         self.stack.pop()
-        following = scope.builder.add(position, ir.Constant(I64, step), flags=("nuw", "nsw"))
-        scope.builder.branch(header)
         after = self.function.append_basic_block("after")
-        head.cbranch(head.icmp_signed("<", position, end), body, after)
+        following = scope.builder.add(position, ir.Constant(I64, step), flags=("nuw", "nsw"))
         position.add_incoming(start, outer.builder.block)
         position.add_incoming(following, scope.builder.block)
-        outer.builder.branch(header)
+        again = scope.builder.icmp_signed("<", following, end)
+        scope.builder.cbranch(again, body, after)
+        outer.builder.cbranch(outer.builder.icmp_signed("<", start, end), body, after)
         outer.builder.position_at_end(after)
 
     def each_window(
         self, name: str, start: ir.Value, end: ir.Value, lanes: int, body: Callable[[], None]
     ) -> None:
         """Emit the body for full windows of the axis and, masked, for what is left at its end."""
+        full = self.full_windows(name, start, end, lanes, body)
+        self.masked_window(name, full, end, lanes, body)
+
+    def masked_window(
+        self, name: str, start: ir.Value, end: ir.Value, lanes: int, body: Callable[[], None]
+    ) -> None:
+        """Emit the body for the fewer than `lanes` positions up to a bound, if there are any."""
+        left = _known_extent(start, end)
+        if left == 0:
+            return
+        count = self.builder.sub(end, start) if left is None else ir.Constant(I64, left)
+        with self.guard(self.builder.icmp_signed(">", count, ir.Constant(I64, 0))):
+            self.bind(name, start)
+            if left is not None:
+                lanes = min(lanes, max(2, 1 << (left - 1).bit_length()))
+            mask = None
+            if left != lanes:
+                limit = splat(self.builder, count, lanes)
+                mask = self.builder.icmp_signed("<", lane_numbers(lanes), limit)
+            self._within(Window(name, lanes, mask, left == 1), body)
+
+    def full_windows(
+        self, name: str, start: ir.Value, end: ir.Value, lanes: int, body: Callable[[], None]
+    ) -> ir.Value:
+        """Emit the body for full windows of the axis; the position where they end."""
         known = _known_extent(start, end)
-        full = start
-        if known is None or known >= lanes:
-            if known is None:
-                whole = self.builder.and_(self.builder.sub(end, start), ir.Constant(I64, -lanes))
-                full = self.builder.add(start, whole)
-            else:
-                full = ir.Constant(I64, start.constant + known - known % lanes)
-            with self.loop(name, start, full, lanes):
-                self._within(Window(name, lanes, None), body)
-        if known is None or known % lanes:
-            left = self.builder.sub(end, full)
-            with self.guard(self.builder.icmp_signed(">", left, ir.Constant(I64, 0))):
-                self.bind(name, full)
-                count = splat(self.builder, left, lanes)
-                mask = self.builder.icmp_signed("<", lane_numbers(lanes), count)
-                is_single = known is not None and known % lanes == 1
-                self._within(Window(name, lanes, mask, is_single), body)
+        if known is None:
+            whole = self.builder.and_(self.builder.sub(end, start), ir.Constant(I64, -lanes))
+            full = self.builder.add(start, whole)
+        elif known < lanes:
+            return start
+        else:
+            full = ir.Constant(I64, start.constant + known - known % lanes)
+        with self.loop(name, start, full, lanes):
+            self._within(Window(name, lanes, None), body)
+        return full
 
     def _within(self, window: Window, body: Callable[[], None]) -> None:
         outside, self.window = self.window, window

@@ -26,11 +26,14 @@ class Target:
     features: str
     vector_bits: int
 
-    def machine(self) -> Any:
-        """A new LLVM target machine; each just-in-time compiler takes one for itself."""
+    def machine(self, level: int = 2) -> Any:
+        """A new LLVM target machine; each just-in-time compiler takes one for itself.
+
+        At level 0 it translates several times as fast, to code that is as right and slower.
+        """
         target = llvm.Target.from_triple(self.triple)
         return target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="default"
+            cpu=self.cpu, features=self.features, opt=level, reloc="pic", codemodel="default"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from llvmlite import ir
 
@@ -40,12 +41,44 @@ def shaped(element: ir.Type, lanes: int) -> ir.Type:
     return element if lanes == 1 else ir.VectorType(element, lanes)
 
 
+class WrittenConstant(ir.FormattedConstant):  # type: ignore[misc]
+    """A constant in LLVM's notation. For vectors llvmlite's own makes an object a lane, slowly."""
+
+    def __init__(self, type_: ir.Type, text: str) -> None:
+        self.type, self.constant = type_, text
+
+
 def splat_constant(type_: ir.Type, element: ir.Constant) -> ir.Value:
     """The vector constant with one element in every lane, in LLVM's short notation."""
-    text = f"splat ({element.type} {element.get_reference()})"
-    constant = ir.FormattedConstant(type_, text)
-    constant.constant = text  # llvmlite has split the text into lanes
-    return constant
+    return WrittenConstant(type_, f"splat ({element.type} {element.get_reference()})")
+
+
+def undefined(type_: ir.Type) -> ir.Value:
+    """Any value of the type."""
+    return WrittenConstant(type_, "undef")
+
+
+def zeros(type_: ir.Type) -> ir.Value:
+    """Zero, in every lane of a vector."""
+    return WrittenConstant(type_, "zeroinitializer")
+
+
+def lanes_constant(numbers: Sequence[int], element: ir.Type) -> ir.Value:
+    """The vector of these numbers; for the mask of a shuffle see `lane_order`."""
+    text = ", ".join([f"{element} {number}" for number in numbers])
+    return WrittenConstant(ir.VectorType(element, len(numbers)), f"<{text}>")
+
+
+@cache
+def lane_order(lanes: range) -> ir.Value:
+    """The mask of a shuffle that takes these lanes."""
+    return ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes))
+
+
+@cache
+def _first_lane(lanes: int) -> ir.Value:
+    """The mask of a shuffle that takes the first lane everywhere."""
+    return ir.Constant(ir.VectorType(I32, lanes), None)
 
 
 def splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
@@ -55,9 +88,8 @@ def splat(builder: ir.IRBuilder, value: ir.Value, lanes: int) -> ir.Value:
     type_ = ir.VectorType(value.type, lanes)
     if isinstance(value, ir.Constant):
         return splat_constant(type_, value)
-    first = builder.insert_element(ir.Constant(type_, ir.Undefined), value, ir.Constant(I32, 0))
-    mask = ir.Constant(ir.VectorType(I32, lanes), None)
-    return builder.shuffle_vector(first, ir.Constant(type_, ir.Undefined), mask)
+    first = builder.insert_element(undefined(type_), value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, undefined(type_), _first_lane(lanes))
 
 
 def same_width(builder: ir.IRBuilder, values: Sequence[ir.Value]) -> list[ir.Value]:
@@ -68,7 +100,7 @@ def same_width(builder: ir.IRBuilder, values: Sequence[ir.Value]) -> list[ir.Val
 
 def lane_numbers(lanes: int) -> ir.Value:
     """The vector 0, 1, 2, ... of int64."""
-    return ir.Constant(ir.VectorType(I64, lanes), list(range(lanes)))
+    return lanes_constant(range(lanes), I64)
 
 
 def constant_like(value: ir.Value, number: float | int) -> ir.Value:

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import llvmlite.binding as llvm
 from llvmlite import ir
 
-from graphc.codegen import program
-from graphc.codegen.kernels import emit_kernel
+from graphc.codegen import translation
+from graphc.codegen.kernels import function_name
 from graphc.compiler import Compilation
 from graphc.inspection.kernels import checked_number
 from graphc.inspection.view import Code, View
 
 
 def llvm_view(compilation: Compilation, kernel: int | None = None, optimized: bool = False) -> View:
-    """LLVM's intermediate form as emitted, or after LLVM's own passes.
+    """LLVM's intermediate form as emitted, or after LLVM's own passes, as one module.
 
-    With a number, a module of that kernel alone.
+    With a number, of that kernel alone.
     """
-    module = _module(compilation, kernel)
-    text = str(program.optimize(module, compilation.target) if optimized else module)
+    text = str(_linked(compilation, kernel, optimized))
     return _view("llvm", text, compilation, kernel, optimized=optimized)
 
 
 def asm_view(compilation: Compilation, kernel: int | None = None) -> View:
     """Assembly for the target machine; with a number, of that kernel alone."""
-    parsed = program.optimize(_module(compilation, kernel), compilation.target)
-    return _view("asm", program.assembly(parsed, compilation.target), compilation, kernel)
+    text = translation.assembly(_linked(compilation, kernel, True), compilation.target)
+    return _view("asm", text, compilation, kernel)
 
 
 def _view(
@@ -47,14 +49,26 @@ def _view(
     return View(data, (Code(text.strip(), stage),))
 
 
-def _module(compilation: Compilation, kernel: int | None) -> ir.Module:
-    """The whole program's module, or a new one with the kernel under the name it has there."""
-    assert compilation.module is not None and compilation.schedule is not None
+def _linked(compilation: Compilation, kernel: int | None, optimized: bool) -> Any:
+    """What the compiler makes in parts as one module of LLVM's."""
+    first, *others = _modules(compilation, kernel)
+
+    def parsed(module: ir.Module) -> Any:
+        if optimized:
+            return translation.optimize(module, compilation.target)
+        return llvm.parse_assembly(str(module))
+
+    whole = parsed(first)
+    for module in others:
+        whole.link_in(parsed(module))
+    return whole
+
+
+def _modules(compilation: Compilation, kernel: int | None) -> list[ir.Module]:
+    """The modules of a whole program, the entry last, or the one of a kernel."""
+    assert compilation.modules is not None and compilation.schedule is not None
     if kernel is None:
-        return compilation.module
+        return list(compilation.modules.values())
     number = checked_number(compilation.schedule, kernel)
-    name = f"kernel_{number}"
-    module = ir.Module(name=name)
-    module.triple = compilation.target.triple
-    emit_kernel(module, name, compilation.schedule.distinct()[number], compilation.target)
-    return module
+    name = function_name(compilation.schedule.distinct()[number])
+    return [compilation.modules[name]]

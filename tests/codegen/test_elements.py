@@ -223,3 +223,12 @@ def test_rows_that_are_there_or_not(width: int, dtype: DType, program: Compile) 
         joined, padded = run(values)
         assert_same(joined, np.concatenate([values, values])[::-1, ::-1])
         assert_same(padded, np.pad(values[:, ::-1], ((2, 3), (0, 0))))
+
+
+def test_gather_at_positions_reduced_beside_it(program: Compile) -> None:
+    """Each lane has found a position of its own; nothing but its name shows that they differ."""
+    x, values = placeholder(5, n), placeholder(5, dtype=float64, name="v")
+    run = program([x, values], [ops.gather(values, ops.argmax(x, axis=0), axes=(0,), position=0)])
+    for length in LENGTHS:
+        rows, picked = numbers((5, length), float32), np.arange(5.0)
+        assert_same(run(rows, picked)[0], picked[np.argmax(rows, 0)])

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.codegen import program
+from graphc.codegen import program, translation
 from graphc.codegen.executable import Executable
+from graphc.codegen.kernels import function_name
 from graphc.codegen.target import current_target
 from graphc.compiler import compile_graph
 from graphc.errors import CompileError, OutOfRangeError
@@ -51,10 +52,11 @@ def layers(count: int) -> Graph:
 @pytest.mark.parametrize("count", [1, 2, 10])
 def test_equal_kernels_share_a_function(count: int) -> None:
     made = compile_graph(layers(count))
-    assert made.executable is not None and made.module is not None
+    assert made.executable is not None and made.schedule is not None and made.modules is not None
     assert (made.executable.kernel_count, made.executable.launch_count) == (1, count)
-    defined = [f.name for f in made.module.functions if not f.is_declaration]
-    assert defined == ["kernel_0", program.ENTRY]
+    (kernel,) = made.schedule.distinct()
+    assert list(made.modules) == [function_name(kernel), program.ENTRY]
+    assert len(made.executable.objects) == 2
 
 
 def test_an_entry_for_every_launch() -> None:
@@ -62,9 +64,11 @@ def test_an_entry_for_every_launch() -> None:
     x = placeholder("x", n)
     total = ops.sum(ops.cumsum(x, axis=0), axes=(0,))
     made = compile_graph(extract("g", [total, ops.cumprod(x, axis=0)]))
-    assert made.module is not None and made.executable is not None
-    text = str(made.module)
-    assert text.count('call void @"kernel_') == made.executable.launch_count == 4
+    assert made.modules is not None and made.executable is not None
+    text = str(made.modules[program.ENTRY])
+    alone, beside = text.count('@"launch"(ptr %"pool"'), text.count('call void @"join"')
+    assert (alone, beside) == (2, 2)
+    assert made.executable.launch_count == 4
 
 
 def test_constants_of_other_dtypes_are_other_kernels() -> None:
@@ -85,8 +89,8 @@ def test_constants_of_other_dtypes_are_other_kernels() -> None:
 
 
 def digest(seed: int) -> str:
-    code = executable(Twins(script_of(seed)).graph()).object_code
-    return hashlib.sha256(code).hexdigest()
+    objects = executable(Twins(script_of(seed)).graph()).objects
+    return hashlib.sha256(b"".join(objects)).hexdigest()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -116,7 +120,7 @@ def test_the_same_object_code_in_other_processes() -> None:
 def test_an_executable_has_no_address_in_it() -> None:
     """Two of one program, made apart, are equal in all that is shipped."""
     one, other = executable(layers(3)), executable(layers(3))
-    assert one.object_code == other.object_code
+    assert one.objects == other.objects
     assert (one.slots, one.symbols, one.plan) == (other.slots, other.symbols, other.plan)
 
 
@@ -167,4 +171,4 @@ def test_llvm_speaks_through_a_compile_error() -> None:
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), []), name="broken")
     function.append_basic_block("entry")  # without an end
     with pytest.raises(CompileError, match="the generated code is not valid"):
-        program.optimize(module, current_target())
+        translation.optimize(module, current_target())
