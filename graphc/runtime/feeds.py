@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,8 @@ def as_array(value: Any, dtype: DType) -> Array:
 
 
 def _from_array(value: Array | np.generic, dtype: DType) -> Array:
-    if isinstance(value, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # slow to import; without it there is no such array
+    if masked is not None and isinstance(value, masked.MaskedArray):
         raise DTypeError("a masked array; say what stands in its gaps with .filled(number)")
     if value.dtype.newbyteorder("=") != dtype.numpy:
         is_number = value.dtype.kind in "biuf"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc.api.graph import Graph
 from graphc.api.tensor import Tensor
 from graphc.api.updates import Assignment, Group
+from graphc.codegen.call_layout import Form
 from graphc.errors import FetchError
 
 
@@ -23,9 +24,23 @@ class Fetches:
     assignments: list[Assignment]
     form: Any
 
-    def results(self, values: Sequence[Any]) -> Any:
-        """Values of the tensors, in the form in which they were asked for."""
-        return _filled(self.form, values, set())
+    def results(self, values: Sequence[Any], repeated: Sequence[Any] = ()) -> Any:
+        """Values of the tensors, in the form in which they were asked for.
+
+        `repeated` gives arrays for those that are asked for again, None or nothing for a copy.
+        """
+        return _filled(self.form, values, set(), iter(repeated))
+
+    def flat(self) -> tuple[Form, list[int | None]] | None:
+        """The form as native code makes it; None for any other form, or if a tensor repeats."""
+        if self.form is None or isinstance(self.form, int):
+            return Form.SINGLE, [self.form]
+        if type(self.form) not in (list, tuple):
+            return None
+        numbers = [item for item in self.form if item is not None]
+        if not all(isinstance(item, int) for item in numbers) or len({*numbers}) < len(numbers):
+            return None
+        return Form.LIST if type(self.form) is list else Form.TUPLE, list(self.form)
 
 
 def flatten(graph: Graph, fetches: Any) -> Fetches:
@@ -34,6 +49,25 @@ def flatten(graph: Graph, fetches: Any) -> Fetches:
     assignments: dict[Assignment, None] = {}
     form = _numbered(graph, fetches, numbers, assignments)
     return Fetches(list(numbers), list(assignments), form)
+
+
+#: Marks in keys, which stand in no fetches.
+_LIST, _TUPLE = object(), object()
+
+
+def key_of(fetches: Any) -> Any:
+    """What fetches are found again by, if they are flat. TypeError if that has no hash."""
+    if type(fetches) is list:
+        return (_LIST, *fetches)
+    if type(fetches) is tuple:
+        return (_TUPLE, *fetches)
+    return fetches
+
+
+def is_flat(fetches: Any) -> bool:
+    """Whether fetches are one tensor, operation or name, or a list or tuple of such."""
+    parts = fetches if type(fetches) in (list, tuple) else [fetches]
+    return all(isinstance(part, Tensor | Assignment | Group | str) for part in parts)
 
 
 # Functions of the module, not closures: one that calls itself is garbage with a cycle, which
@@ -63,17 +97,19 @@ def _numbered(
     )
 
 
-def _filled(part: Any, values: Sequence[Any], taken: set[int]) -> Any:
-    """The form with values for numbers; whoever asks twice for one gets a copy."""
+def _filled(part: Any, values: Sequence[Any], taken: set[int], repeated: Iterator[Any]) -> Any:
+    """The form with values for numbers; whoever asks twice for one gets another array."""
     if part is None:
         return None
     if isinstance(part, dict):
-        return {key: _filled(inner, values, taken) for key, inner in part.items()}
+        return {key: _filled(inner, values, taken, repeated) for key, inner in part.items()}
     if isinstance(part, list | tuple):
-        return _same_type(part, [_filled(inner, values, taken) for inner in part])
-    value = values[part].copy() if part in taken else values[part]
-    taken.add(part)
-    return value
+        return _same_type(part, [_filled(inner, values, taken, repeated) for inner in part])
+    if part not in taken:
+        taken.add(part)
+        return values[part]
+    array = next(repeated, None)
+    return values[part].copy() if array is None else array
 
 
 def _check_graph(graph: Graph, part: Tensor | Assignment | Group) -> None:

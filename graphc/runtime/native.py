@@ -18,8 +18,12 @@ from graphc.memory.plan import ALIGNMENT, Layout
 from graphc.runtime.binding import bind
 
 Array = np.ndarray[Any, Any]
+Shapes = Sequence[tuple[int, ...]]
 
-_ENTRY = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+#: For how many shapes of feeds a program remembers what follows from them.
+MOST_SIGNATURES = 8
+
+_ENTRY = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
 _names = itertools.count()
 
 
@@ -43,24 +47,32 @@ class Native:
     def __init__(self, executable: Executable) -> None:
         self.executable = executable
         self._code = _link(executable)
-        self._entry = _ENTRY(self._code[executable.entry])
+        self.entry: int = self._code[executable.entry]
+        self._run = _ENTRY(self.entry)
         self._signatures: dict[tuple[tuple[int, ...], ...], Signature] = {}
         self._arenas: list[Array] = []
         self._by_role = {
             role: [k for k, slot in enumerate(executable.slots) if slot.role is role]
             for role in Role
         }
-        self._constants = tuple(np.ascontiguousarray(value) for value in executable.constants)
+        self.constants = tuple(np.ascontiguousarray(value) for value in executable.constants)
+
+    def slots_of(self, role: Role) -> list[int]:
+        """The slots of a role's buffers, in their order."""
+        return self._by_role[role]
 
     def signature(self, placeholders: Sequence[Array]) -> Signature:
         """Sizes and layout for the shapes of the placeholders; FeedError if they do not fit."""
         shapes = tuple(array.shape for array in placeholders)
         found = self._signatures.get(shapes)
         if found is None:
-            found = self._signatures[shapes] = self._prepare(shapes)
+            while len(self._signatures) >= MOST_SIGNATURES:
+                self._signatures.pop(next(iter(self._signatures)), None)
+            found = self._signatures[shapes] = self.prepare(shapes)
         return found
 
-    def _prepare(self, shapes: tuple[tuple[int, ...], ...]) -> Signature:
+    def prepare(self, shapes: Shapes) -> Signature:
+        """What follows from the shapes of the placeholders; FeedError if they do not fit."""
         program = self.executable
         symbols = bind(program.placeholders, shapes, program.guards)
 
@@ -89,14 +101,18 @@ class Native:
         variables: Sequence[Array],
         outputs: Sequence[Array],
         updates: Sequence[Array],
+        pool: int | None = None,
     ) -> None:
-        """Run the program; OutOfRangeError if an index was out of range."""
+        """Run the program; OutOfRangeError if an index was out of range.
+
+        `pool` is the address of a thread pool; without one everything runs on this thread.
+        """
         arena = self._take_arena(signature.layout.total)
         table = np.zeros(len(self.executable.slots), np.uintp)
         for role, arrays in (
             (Role.PLACEHOLDER, placeholders),
             (Role.VARIABLE, variables),
-            (Role.CONSTANT, self._constants),
+            (Role.CONSTANT, self.constants),
             (Role.OUTPUT, outputs),
             (Role.UPDATE, updates),
         ):
@@ -106,11 +122,11 @@ class Native:
         for k, offset in zip(self._by_role[Role.TEMPORARY], signature.layout.offsets, strict=True):
             table[k] = base + offset
         status = np.zeros(3, np.int64)
-        self._entry(table.ctypes.data, signature.sizes.ctypes.data, status.ctypes.data)
+        self._run(table.ctypes.data, signature.sizes.ctypes.data, status.ctypes.data, pool)
         self._arenas.append(arena)
         if status[0]:
             number, index, size = (int(part) for part in status)
-            raise _out_of_range(self.executable.sites[number - 1], index, size)
+            raise out_of_range(self.executable.sites[number - 1], index, size)
 
     def _take_arena(self, size: int) -> Array:
         """Memory for temporaries, from an earlier call if one is large enough."""
@@ -128,11 +144,14 @@ def _link(executable: Executable) -> Any:
     llvm.initialize_native_asmprinter()
     compiler = llvm.create_lljit_compiler(use_jit_link=False)
     builder = llvm.JITLibraryBuilder().add_current_process()
-    builder = builder.add_object_img(executable.object_code).export_symbol(executable.entry)
+    for image in executable.objects:
+        builder = builder.add_object_img(image)
+    builder = builder.export_symbol(executable.entry)
     return builder.link(compiler, f"graphc_{next(_names)}")
 
 
-def _out_of_range(site: Site, index: int, size: int) -> OutOfRangeError:
+def out_of_range(site: Site, index: int, size: int) -> OutOfRangeError:
+    """The error for an index that a check has found."""
     return OutOfRangeError(
         f"index {index} is out of range for axis {site.axis} with size {size}",
         op=site.op,

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import llvmlite.binding as llvm
 
+from graphc.codegen.compiled_code import object_of_part
 from graphc.codegen.pool import emit_pool, is_available, pool_bytes
 from graphc.codegen.pool_function import LINE, STARTED
 from graphc.codegen.target import Target, current_target
@@ -178,10 +179,8 @@ def pool_code() -> PoolCode:
     target = current_target()
     names = ("gc.parallel_for", "gc.initialize", "gc.stop", "gc.close")
     try:
-        parsed = llvm.parse_assembly(str(emit_pool(target)))
-        parsed.verify()
         builder = llvm.JITLibraryBuilder().add_current_process()
-        builder.add_object_img(_machine(target).emit_object(parsed))
+        builder.add_object_img(object_of_part("pool", target, lambda: _compiled(target)))
         for name in names:
             builder.export_symbol(name)
         code = builder.link(llvm.create_lljit_compiler(), "graphc_pool")
@@ -198,11 +197,14 @@ def pool_code() -> PoolCode:
     )
 
 
-def _machine(target: Target) -> Any:
-    """LLVM without optimisation: the code mostly waits, and is made in a quarter of the time."""
-    return llvm.Target.from_triple(target.triple).create_target_machine(
+def _compiled(target: Target) -> bytes:
+    """By LLVM without optimisation: the code mostly waits, and is made in a quarter of the time."""
+    parsed = llvm.parse_assembly(str(emit_pool(target)))
+    parsed.verify()
+    machine = llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=0, reloc="pic", codemodel="default"
     )
+    return bytes(machine.emit_object(parsed))
 
 
 #: The open pools with workers, by address.

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from graphc.codegen.executable import Executable, Input, Role
+from graphc.codegen.object_cache import current_cache
 from graphc.compiler import compile_graph, declared_input
 from graphc.ir.graph import Graph
 from graphc.runtime.binding import bind
@@ -34,17 +35,17 @@ class NativeProgram:
     """A graph compiled to machine code."""
 
     def __init__(self, graph: Graph) -> None:
-        compiled = compile_graph(graph).executable
+        compiled = compile_graph(graph, cache=current_cache()).executable
         assert compiled is not None
         self.executable: Executable | None = compiled
         self.placeholders = compiled.placeholders
-        self._native = Native(compiled)
+        self.native = Native(compiled)
 
     def run(
         self, placeholders: Sequence[Array], variables: Sequence[Array]
     ) -> tuple[list[Array], list[Array]]:
         """Run the machine code."""
-        native = self._native
+        native = self.native
         signature = native.signature(placeholders)
         outputs = native.fresh(Role.OUTPUT, signature)
         updates = native.fresh(Role.UPDATE, signature)

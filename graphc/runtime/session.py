@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,21 +12,30 @@ import numpy as np
 
 from graphc.api.graph import Graph
 from graphc.api.tensor import Tensor
-from graphc.codegen.executable import Executable
-from graphc.errors import (
-    AttributeValueError,
-    FeedError,
-    FetchError,
-    GraphError,
-    SessionError,
-)
+from graphc.errors import FeedError, FetchError, GraphError, SessionError
 from graphc.ir.node import Node
+from graphc.runtime import array_layout
+from graphc.runtime.calling import BoundStep
 from graphc.runtime.feeds import as_input
-from graphc.runtime.fetches import Fetches, flatten
-from graphc.runtime.program import NativeProgram, Program, ReferenceProgram
+from graphc.runtime.fetches import Fetches, flatten, is_flat, key_of
+from graphc.runtime.minibatches import cut
+from graphc.runtime.native_step import NativeStep, code
+from graphc.runtime.native_variables import NativeVariables
+from graphc.runtime.program import NativeProgram, ReferenceProgram
+from graphc.runtime.session_pool import SessionPool
+from graphc.runtime.step import PlainStep, Step, empty_rows
 from graphc.runtime.variables import Variables
 
 Array = np.ndarray[Any, Any]
+
+
+@dataclass(slots=True)
+class _Known:
+    """How fetches that have been run before are run again: by a callable of all they need."""
+
+    call: BoundStep
+    take: Callable[[Mapping[Any, Any]], Any]
+    count: int
 
 
 class Session:
@@ -33,8 +43,13 @@ class Session:
 
     A run is a transaction: it reads variables as they were before it, its assignments take
     effect together at its end, and a run that fails changes nothing. With `reference=True`
-    everything is interpreted with NumPy instead of compiled, for comparison. `threads` is an
-    upper bound on the threads of a run; so far every run uses one.
+    everything is interpreted with NumPy instead of compiled, for comparison.
+
+    A run uses up to `threads` threads, where its work is worth sharing: by default as many as
+    there are processors, or as `GRAPHC_THREADS` says. The results are the same for any number.
+    Several Python threads may use one session at once. Runs that only read variables run
+    together, one that assigns has them for itself; they take turns in the order in which they
+    come. Ctrl-C takes effect when a run is over, and leaves the session as it is then.
 
     >>> with gc.Graph() as graph:
     ...     x = gc.placeholder(gc.float32, ("n",), name="x")
@@ -49,37 +64,53 @@ class Session:
     ) -> None:
         if not isinstance(graph, Graph):
             raise GraphError(f"a session needs a gc.Graph, not {type(graph).__name__}")
-        if threads is not None and (not isinstance(threads, int) or threads < 1):
-            raise AttributeValueError(f"a session needs at least one thread, not {threads!r}")
+        self._pool = SessionPool(threads)
         self.graph = graph
-        self.threads = threads
         self._reference = reference
-        self._variables = Variables(graph.initial_values)
+        self._variables: Variables | NativeVariables
+        if reference or not array_layout.is_as_expected():
+            self._variables = Variables(graph.initial_values)
+        else:
+            self._variables = NativeVariables(graph.initial_values, code())
         self._steps: dict[Any, Step] = {}
+        self._known: dict[Any, _Known] = {}
         self._closed = False
 
-    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+    @property
+    def threads(self) -> int:
+        """How many threads a run uses at most."""
+        return self._pool.threads
+
+    def run(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None, *, out: Any = None
+    ) -> Any:
         """Compute fetches, given feeds by placeholder or name; results come in the same form.
 
         Tensors give fresh arrays, operations None. Feeds that the fetches do not need are allowed,
-        and not looked at. FetchError, FeedError, GuardError and AssignmentError are raised before
-        anything runs, OutOfRangeError by it; either way nothing has changed.
+        and not looked at. `out` gives arrays for the results as for `make_callable`'s functions.
+        FetchError, FeedError, GuardError and AssignmentError are raised before anything runs,
+        OutOfRangeError by it; either way nothing has changed.
         """
-        found, step = self._prepare(fetches)
-        feeds = self._named_feeds({} if feed_dict is None else feed_dict)
-        missing = [node for node in step.placeholders if node not in feeds]
-        if missing:
-            raise FeedError(
-                f"the placeholder {missing[0].name} is needed and not fed; "
-                f"pass feed_dict={{{missing[0].name}: ...}}",
-                location=missing[0].location,
-            )
-        return found.results(step.call([feeds[node] for node in step.placeholders]))
+        try:
+            known = self._known.get(key_of(fetches))
+        except TypeError:  # a list inside of it
+            known = None
+        if known is not None and type(feed_dict) is dict and len(feed_dict) == known.count:
+            try:
+                feeds = known.take(feed_dict)
+            except KeyError:
+                return self._run(fetches, feed_dict, out)
+            if known.count == 1:
+                return known.call(feeds) if out is None else known.call(feeds, out=out)
+            return known.call(*feeds) if out is None else known.call(*feeds, out=out)
+        return self._run(fetches, feed_dict, out)
 
     def make_callable(self, fetches: Any, feeds: Sequence[Any] = ()) -> BoundStep:
         """A function of the feeds, in their order, that computes the fetches: the fast path.
 
-        FetchError, FeedError and AssignmentError as for `run`, but at once.
+        Results come in the form of the fetches. With `out=`, arrays in that form, they are
+        written to these and nothing is allocated. FetchError, FeedError and AssignmentError as
+        for `run`, but at once.
         """
         if isinstance(feeds, str | Tensor):
             raise FeedError(f"feeds is a list of what is fed, as in feeds=[{_named(feeds)}]")
@@ -87,13 +118,65 @@ class Session:
         order = [self._placeholder(feed) for feed in feeds]
         if len(set(order)) != len(order):
             raise FeedError("a placeholder stands twice in feeds")
-        for node in step.placeholders:
+        for node in step.nodes:
             if node not in order:
                 raise FeedError(
                     f"the placeholder {node.name} is needed; add it to feeds=[...]",
                     location=node.location,
                 )
-        return BoundStep(step, found, order)
+        return step.callable_for(found, order)
+
+    def run_steps(
+        self,
+        fetches: Any,
+        data: Mapping[Any, Any],
+        steps: int,
+        *,
+        batch: int | None = None,
+        permutation: Any = None,
+    ) -> Any:
+        """Run the fetches so many times, each on its part of the data; results are stacked.
+
+        Equal to the bit to as many calls of `run`, without Python in between. What `data` has
+        for a placeholder is one of:
+
+        - an array with as many dims: each step takes the next rows of it. How many is the
+          placeholder's first dim, if that is a number, else `batch`, else an equal share.
+          `permutation`, an array of row numbers, tells which row comes when;
+        - an array with one dim more: step k takes element k. `np.broadcast_to` makes one that
+          gives the same to each without taking memory;
+        - an array of the placeholder's very shape, if that has no symbolic dims, or a number for
+          a placeholder without dims: the same for each step.
+
+        Tensors give arrays with a first dim of `steps`, operations None. FeedError for too few
+        rows, AttributeValueError for other arguments that make no sense, and what `run` raises,
+        before anything runs. After an OutOfRangeError, or Ctrl-C, variables are as the steps
+        before have left them.
+        """
+        found, step = self._prepare(fetches)
+        batches = cut(step.placeholders, self._feeds(step, data), steps, batch, permutation)
+        stacked = empty_rows(step, batches)
+        step.repeat(batches, stacked)
+        return found.results(stacked)
+
+    def predicted_peak(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> int:
+        """The bytes of data that a run allocates at most at once, known before it.
+
+        These are its results, temporary values, converted feeds, and new values of variables
+        that cannot be written over the old ones. Temporaries and new values stay allocated for
+        the next run. Nothing is run. SessionError with `reference=True`; else the errors of `run`.
+        """
+        _, step = self._prepare(fetches)
+        if not isinstance(step, NativeStep):
+            raise SessionError("only compiled programs know how much memory they need")
+        feeds = self._feeds(step, {} if feed_dict is None else feed_dict)
+        arrays = [as_input(*pair) for pair in zip(step.placeholders, feeds, strict=True)]
+        converted = [
+            array.nbytes
+            for array, feed in zip(arrays, feeds, strict=True)
+            if not (isinstance(feed, np.ndarray) and np.shares_memory(array, feed))
+        ]
+        return step.peak([array.shape for array in arrays]) + sum(converted)
 
     def get_value(self, variable: Any) -> Array:
         """A copy of a variable's current value."""
@@ -110,10 +193,15 @@ class Session:
         self._variables.set(self._variable(variable), value)
 
     def close(self) -> None:
-        """Forget compiled programs and values. Using the session afterwards is a SessionError."""
+        """Forget compiled programs and values. Using the session afterwards is a SessionError.
+
+        Runs of other Python threads are waited for.
+        """
         self._closed = True
         self._steps.clear()
-        self._variables = Variables({})
+        self._known.clear()
+        self._variables.close()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         self._check_open()
@@ -131,6 +219,20 @@ class Session:
         if self._closed:
             raise SessionError("the session is closed")
 
+    def _run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None, out: Any) -> Any:
+        """Run fetches, and let native code know how if it may meet them again."""
+        found, step = self._prepare(fetches)
+        feeds = self._feeds(step, {} if feed_dict is None else feed_dict)
+        if not is_flat(fetches):
+            return BoundStep(step, found, step.nodes)(*feeds, out=out)
+        known = self._known.get(key_of(fetches))
+        if known is None:
+            tensors = [self.graph.tensor(node) for node in step.nodes]
+            take = itemgetter(*tensors) if tensors else _nothing
+            known = _Known(step.callable_for(found, step.nodes), take, len(tensors))
+            self._known[key_of(fetches)] = known
+        return known.call(*feeds, out=out)
+
     def _prepare(self, fetches: Any) -> tuple[Fetches, Step]:
         """What is fetched, and the program for it, compiled now if it has not been before."""
         self._check_open()
@@ -139,8 +241,27 @@ class Session:
         step = self._steps.get(key)
         if step is None:
             self._variables.add(self.graph.initial_values)
-            step = self._steps[key] = Step(self, found)
+            step = self._steps.setdefault(key, self._new_step(found))
         return found, step
+
+    def _new_step(self, found: Fetches) -> Step:
+        graph = self.graph.extract(found.tensors, found.assignments)
+        if isinstance(self._variables, NativeVariables):
+            return NativeStep(graph, NativeProgram(graph).native, self._variables, self._pool)
+        program = ReferenceProgram(graph) if self._reference else NativeProgram(graph)
+        return PlainStep(graph, program, self._variables)
+
+    def _feeds(self, step: Step, feed_dict: Mapping[Any, Any]) -> list[Any]:
+        """What is fed to a step's placeholders, in their order."""
+        feeds = self._named_feeds(feed_dict)
+        missing = [node for node in step.nodes if node not in feeds]
+        if missing:
+            raise FeedError(
+                f"the placeholder {missing[0].name} is needed and not fed; "
+                f"pass feed_dict={{{missing[0].name}: ...}}",
+                location=missing[0].location,
+            )
+        return [feeds[node] for node in step.nodes]
 
     def _named_feeds(self, feed_dict: Mapping[Any, Any]) -> dict[Node, Any]:
         if not isinstance(feed_dict, Mapping):
@@ -186,64 +307,8 @@ class Session:
         return key
 
 
-class Step:
-    """A program for a set of fetches, and the session whose variables it reads and assigns."""
-
-    def __init__(self, session: Session, fetches: Fetches) -> None:
-        self._session = session
-        graph = session.graph.extract(fetches.tensors, fetches.assignments)
-        self._program: Program = (
-            ReferenceProgram(graph) if session._reference else NativeProgram(graph)
-        )
-        self.placeholders = graph.placeholders
-        self._reads = graph.variables
-        self._writes = [variable for variable, _ in graph.updates]
-
-    @property
-    def executable(self) -> Executable | None:
-        """The compiled program, None with `reference=True`."""
-        return self._program.executable
-
-    def call(self, feeds: Sequence[Any]) -> list[Array]:
-        """The values of the fetched tensors, given feeds in the order of `placeholders`."""
-        variables = self._session._variables
-        self._session._check_open()  # after reading the variables, which closing takes away
-        arrays = [
-            as_input(declared, value)
-            for declared, value in zip(self._program.placeholders, feeds, strict=True)
-        ]
-        with variables.updating if self._writes else nullcontext():
-            outputs, updates = self._program.run(arrays, variables.read(self._reads))
-            if self._writes:
-                variables.replace(self._writes, updates)
-        return outputs
-
-
-class BoundStep:
-    """A function of feeds in a fixed order. Made by `Session.make_callable`.
-
-    Feeds that the fetches do not need are allowed, and not looked at.
-    """
-
-    def __init__(self, step: Step, fetches: Fetches, order: Sequence[Node]) -> None:
-        self._step = step
-        self._fetches = fetches
-        self._names = [str(node.name) for node in order]
-        place = {node: k for k, node in enumerate(order)}
-        self._order = [place[node] for node in step.placeholders]
-
-    @property
-    def executable(self) -> Executable | None:
-        """The compiled program, None with `reference=True`."""
-        return self._step.executable
-
-    def __call__(self, *feeds: Any) -> Any:
-        """Run with the feeds in the order given to `make_callable`."""
-        if len(feeds) != len(self._names):
-            raise FeedError(
-                f"takes the feeds [{', '.join(self._names)}], but is called with {len(feeds)}"
-            )
-        return self._fetches.results(self._step.call([feeds[k] for k in self._order]))
+def _nothing(feed_dict: Mapping[Any, Any]) -> tuple[()]:
+    return ()
 
 
 def _named(feed: str | Tensor) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import DTypeError, ShapeError
+from graphc.errors import DTypeError, SessionError, ShapeError
 from graphc.ir.node import Node
 from graphc.runtime.feeds import as_array
 
@@ -26,6 +26,7 @@ class Variables:
 
     def __init__(self, initial: Mapping[Node, Array]) -> None:
         self._values: dict[Node, Array] = {}
+        self._closed = False
         self.updating = threading.RLock()
         self.add(initial)
         _existing.add(self)
@@ -48,26 +49,43 @@ class Variables:
 
     def set(self, node: Node, value: Any) -> None:
         """Replace a value by a copy of one of the variable's dtype and shape."""
-        try:
-            array = as_array(value, node.dtype)
-        except DTypeError as reason:
-            raise DTypeError(
-                f"the variable {node.name} is {node.dtype.name} and cannot be set to "
-                f"{reason.message}",
-                location=node.location,
-            ) from None
-        if array.shape != node.shape:
-            raise ShapeError(
-                f"the variable {node.name} has the shape {list(node.shape)}, "
-                f"not {list(array.shape)}",
-                location=node.location,
-            )
+        array = fitting(node, value).copy()
         with self.updating:
-            self.replace([node], [array.copy()])
+            self.replace([node], [array])
+
+    def check_open(self) -> None:
+        """SessionError once closed."""
+        if self._closed:
+            raise SessionError("the session is closed")
+
+    def close(self) -> None:
+        """Forget all values. Runs that use them go on."""
+        self._closed = True
+        self._values = {}
 
     def replace(self, nodes: Sequence[Node], values: Sequence[Array]) -> None:
         """Put new arrays, which nobody else holds, in the place of old ones, all at once."""
         self._values = {**self._values, **dict(zip(nodes, values, strict=True))}
+
+
+def fitting(node: Node, value: Any) -> Array:
+    """A value as an array of a variable's dtype and shape, perhaps the value itself.
+
+    DTypeError or ShapeError if it is none.
+    """
+    try:
+        array = as_array(value, node.dtype)
+    except DTypeError as reason:
+        raise DTypeError(
+            f"the variable {node.name} is {node.dtype.name} and cannot be set to {reason.message}",
+            location=node.location,
+        ) from None
+    if array.shape != node.shape:
+        raise ShapeError(
+            f"the variable {node.name} has the shape {list(node.shape)}, not {list(array.shape)}",
+            location=node.location,
+        )
+    return array
 
 
 _existing: weakref.WeakSet[Variables] = weakref.WeakSet()

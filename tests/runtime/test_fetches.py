@@ -12,7 +12,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import FetchError
-from graphc.runtime.fetches import flatten
+from graphc.runtime.fetches import flatten, is_flat, key_of
 from tests.runtime.conftest import Open
 
 Array = np.ndarray[Any, Any]
@@ -169,3 +169,14 @@ def test_flatten_finds_each_thing_once(graph: gc.Graph) -> None:
     assert all(map(lambda got, wanted: got is wanted, found.tensors, (a, b, v)))
     assert found.assignments == [step]
     assert found.form == [0, None, (1, None), {"k": 0, "v": 2}]
+
+
+def test_flat_fetches_have_keys_that_tell_them_apart(graph: gc.Graph) -> None:
+    x = gc.placeholder(gc.float32, (), name="x")
+    a, b, op = x + 1, x + 2, gc.group()
+    different = [a, b, op, "x", [a], (a,), [a, b], (a, b), [b, a], [a, op], ["x"], [], ()]
+    assert all(is_flat(fetches) for fetches in different)
+    assert len({key_of(fetches) for fetches in different}) == len(different)
+    assert key_of([a, b]) == key_of([a, b])
+    nested = [[[a]], {"a": a}, ([a], b), 3, [3], None, Pair(a, b), [Pair(a, b)]]
+    assert not any(is_flat(fetches) for fetches in nested)

@@ -250,7 +250,7 @@ TRAINS = """
 import hashlib
 import numpy as np
 import graphc as gc
-from graphc.codegen import program
+from graphc.codegen import translation
 from graphc.codegen.target import current_target
 from graphc.compiler import compile_graph
 
@@ -270,8 +270,9 @@ with gc.Session(graph) as session:
         session.run([loss, train], feeds)
     results = session.run([loss, *others, *graph.variables], feeds)
 print(hashlib.sha256(b"".join(result.tobytes() for result in results)).hexdigest())
-made = compile_graph(graph.extract([loss]), stop="asm")
-text = program.assembly(made.parsed, made.target)
+made = compile_graph(graph.extract([loss]), stop="llvm")
+modules = [translation.optimize(module, made.target) for module in made.modules.values()]
+text = "".join(translation.assembly(module, made.target) for module in modules)
 print(current_target().vector_bits, "zmm" in text, "ymm" in text)
 """
 

@@ -20,6 +20,8 @@ from graphc.errors import (
     OutOfRangeError,
     SessionError,
 )
+from graphc.ir.node import Node
+from graphc.runtime.native_variables import NativeVariables
 from tests.runtime.conftest import Open
 
 Array = np.ndarray[Any, Any]
@@ -80,6 +82,13 @@ def test_an_assignment_fetched_twice_happens_once(graph: gc.Graph, open_session:
     assert session.get_value(a) == 1
 
 
+def memory_of(session: gc.Session, nodes: list[Node]) -> list[Array]:
+    """The arrays in which a session keeps variables."""
+    if isinstance(session._variables, NativeVariables):
+        return [place.value for place in session._variables.places(nodes)]
+    return session._variables.read(nodes)
+
+
 def test_new_values_share_no_memory(graph: gc.Graph, open_session: Open) -> None:
     x = gc.placeholder(gc.float32, (3,), name="x")
     a, b, c, d = (gc.variable(np.zeros(3, np.float32), name=name) for name in "abcd")
@@ -90,7 +99,7 @@ def test_new_values_share_no_memory(graph: gc.Graph, open_session: Open) -> None
     session = open_session(graph)
     feed = np.array([1, 2, 3], np.float32)
     results = session.run(step, {x: feed})
-    held = session._variables.read([v.node for v in (a, b, c, d)])
+    held = memory_of(session, [v.node for v in (a, b, c, d)])
     feed.fill(-1)
     for result in results[4:]:
         result.fill(-1)

@@ -1,24 +1,20 @@
-"""One session used by several Python threads at once, and by a forked process."""
+"""One session used by several Python threads at once."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import OutOfRangeError
+from graphc.errors import OutOfRangeError, SessionError
+from graphc.runtime.native_variables import NativeVariables
 from tests.runtime.conftest import Open
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -133,46 +129,120 @@ def test_errors_stay_in_their_thread(graph: gc.Graph, open_session: Open) -> Non
     assert session.get_value(count) == 100
 
 
-FORKS = """
-import os, sys, threading
-import numpy as np
-import graphc as gc
+# Runs that let other Python threads run ---------------------------------------------------------
 
-with gc.Graph() as graph:
+LONG = 40_000  # elements whose sines take longer than a run that keeps the GIL
+
+
+def long_steps(graph: gc.Graph) -> tuple[Any, Any, gc.Tensor]:
+    """A step that counts, over its old value and beside it; one that reads; the placeholder."""
+    x = gc.placeholder(gc.float32, (LONG,), name="x")
+    counts = [gc.variable(np.zeros(k, np.int64), name=f"count{k}") for k in (1, 3)]
+    swapped = gc.variable(np.zeros((2, 2), np.int64), name="swapped")
+    value = gc.sum(gc.sin(x))
+    step = [value, *(gc.assign(c, c + 1) for c in counts), gc.assign(swapped, swapped.T + 1)]
+    return step, [value, *counts, swapped], x
+
+
+def test_no_update_of_a_long_run_is_lost(graph: gc.Graph) -> None:
+    fetches, reads, x = long_steps(graph)
+    session = gc.Session(graph, threads=1)
+    step, look = session.make_callable(fetches, [x]), session.make_callable(reads, [x])
+    feed = np.ones(LONG, np.float32)
+    wanted = step(feed)[0]
+
+    def work(number: int) -> bool:
+        good, last = True, 0
+        for k in range(60):
+            if number % 2:
+                good &= step(feed)[0] == wanted
+            else:
+                value, *counts = look(feed)
+                seen = {int(n) for count in counts for n in count.reshape(-1)}
+                good &= value == wanted and len(seen) == 1 and min(seen) >= last
+                last = min(seen)
+            if k % 20 == 0:
+                session.get_value("count3")
+        return good
+
+    assert at_once(work, 6) == [True] * 6
+    assert session.run(reads[1:])[0] == 3 * 60 + 1
+
+
+def test_eight_threads_and_two_thousand_runs_each(graph: gc.Graph) -> None:
+    counter = gc.variable(0, name="counter")
+    beside = gc.variable(np.zeros((3, 3), np.int64), name="beside")
+    session = gc.Session(graph)
+    add = gc.group(gc.assign(counter, counter + 1), gc.assign(beside, beside.T + 1))
+    step = session.make_callable(add)
+    at_once(lambda number: [step() for _ in range(2000)], 8)
+    assert session.get_value(counter) == 16_000
+    assert set(session.get_value(beside).reshape(-1).tolist()) == {16_000}
+
+
+def test_programs_without_variables_wait_for_nobody(graph: gc.Graph) -> None:
     x = gc.placeholder(gc.float32, ("n",), name="x")
-    v = gc.variable(1.0, name="v")
-    add, total = gc.assign(v, v + gc.sum(x)), gc.sum(x) * v
-session = gc.Session(graph, reference=REFERENCE)
-session.run([add, total], {x: [1.0]})
+    v = gc.variable(0.0, name="v")
+    session = gc.Session(graph)
+    free, bound = session.make_callable(x + 1, [x]), session.make_callable(x + v, [x])
+    feed = np.ones(3, np.float32)
+    free(feed), bound(feed)
+    done = threading.Event()
 
-held, leave = threading.Event(), threading.Event()
-def hold():
-    with session._variables.updating:  # as a training step does while it runs
-        held.set()
-        leave.wait()
-threading.Thread(target=hold, daemon=True).start()
-held.wait()
+    def ask() -> None:
+        bound(feed)
+        done.set()
 
-child = os.fork()
-if child == 0:
-    good = session.run(total, {x: [5.0]}) == 10
-    session.run(add, {x: [5.0]})
-    good = good and session.get_value(v) == 7 and session.run(v * 2) == 14
-    os._exit(0 if good else 3)
-leave.set()
-assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert session.get_value(v) == 2 and session.run([add, v], {x: [1.0]})[1] == 2
-print("both went on")
-"""
+    variables = session._variables
+    assert isinstance(variables, NativeVariables)
+
+    def meanwhile() -> None:
+        assert free(feed).tolist() == [2, 2, 2]
+        other = threading.Thread(target=ask)
+        other.start()
+        assert not done.wait(0.1)
+
+    variables.turns.during(True, meanwhile)
+    assert done.wait(30)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-@pytest.mark.parametrize("reference", [False, True])
-def test_a_session_works_on_both_sides_of_a_fork(reference: bool) -> None:
-    program = FORKS.replace("REFERENCE", str(reference))
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.stdout, done.returncode) == ("both went on\n", 0), done.stderr
+def test_closing_waits_for_runs(graph: gc.Graph) -> None:
+    fetches, _, x = long_steps(graph)
+    session = gc.Session(graph)
+    step = session.make_callable(fetches, [x])
+    feed, begun, outcomes = np.ones(LONG, np.float32), threading.Barrier(5), []
+
+    def work() -> None:
+        begun.wait()
+        try:
+            for _ in range(10_000):
+                step(feed)
+        except SessionError as error:
+            outcomes.append(error.message)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    begun.wait()
+    step(feed)
+    session.close()
+    for thread in threads:
+        thread.join(30)
+    assert outcomes == ["the session is closed"] * 4
+
+
+def test_steps_take_turns_with_runs(graph: gc.Graph) -> None:
+    fetches, reads, x = long_steps(graph)
+    session = gc.Session(graph, threads=1)
+    feed = np.ones(LONG, np.float32)
+    session.run_steps(fetches, {x: feed}, 3)
+
+    def work(number: int) -> None:
+        if number:
+            for _ in range(20):
+                session.run(fetches, {x: feed})
+        else:
+            session.run_steps(fetches, {x: feed}, 1000)
+
+    at_once(work, 3)
+    assert session.run(reads[1:])[0] == 3 + 40 + 1000
