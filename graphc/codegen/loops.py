@@ -17,15 +17,26 @@ from graphc.codegen.short_rows import flattened
 from graphc.codegen.tiles import emit_tiles
 from graphc.codegen.turned import turned_nest
 from graphc.codegen.values import I64
-from graphc.schedule.kernel import Loop, Statement, Store, Update
+from graphc.schedule.kernel import Kernel, Loop, Statement, Store, Update
 
 if TYPE_CHECKING:
     from graphc.codegen.statements import Statements
 
 Body = tuple[Statement, ...]
 
+#: A loop that takes several positions together had better be cut at multiples of this.
+UNIT = 64
+
 #: Rows that are combined in one turn of a loop.
 TOGETHER = 4
+
+
+def cut_unit(loop: Loop, kernel: Kernel) -> int:
+    """At multiples of how many positions a kernel's outermost loop is cut among threads."""
+    scratch = frozenset(room.name for room in kernel.scratch)
+    changing = scratch | {argument.name for argument in kernel.arguments if argument.written}
+    together = loop.vector or turned_nest(loop, changing) or flattened(loop, changing, scratch)
+    return UNIT if together else 1
 
 
 class Loops:

@@ -13,6 +13,7 @@ from llvmlite import ir
 from graphc.codegen import parallel
 from graphc.codegen.elements import Elements
 from graphc.codegen.kernels import function_name, outer_loop, symbol_names
+from graphc.codegen.loops import cut_unit
 from graphc.codegen.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
 from graphc.codegen.pool import TASK_TYPE
 from graphc.codegen.scopes import Scopes
@@ -27,9 +28,6 @@ from graphc.schedule.work import work
 
 ENTRY = "graphc_entry"
 ENTRY_TYPE = ir.FunctionType(VOID, [POINTER] * 4)
-
-#: Pieces of a loop over vectors begin at multiples of this many positions.
-VECTOR_UNIT = 64
 
 
 def emit_entry(
@@ -140,8 +138,8 @@ class _Entry:
             all_work = self._elements.size(launch.sized(work(launch.kernel)))
             return [parallel.ONE, all_work, parallel.ONE]
         sizes = launch.sized(loop.axis.extent), launch.sized(work(launch.kernel))
-        unit = VECTOR_UNIT if loop.vector else 1
-        return [*map(self._elements.size, sizes), I64(unit)]
+        unit = I64(cut_unit(loop, launch.kernel))
+        return [*map(self._elements.size, sizes), unit]
 
 
 def _context_words(launch: Launch) -> int:
