@@ -92,14 +92,15 @@ def _run_passes(parsed: Any, target: Target) -> None:
 def _light_passes() -> Any:
     """What the emitted code still needs: vectors, masks and hoisting are in it already.
 
-    Ten times as fast as LLVM's default pipeline for it, and the code is smaller.
+    Ten times as fast as LLVM's default pipeline for it, and the code is smaller. Value numbering is
+    not among them: it finds nothing that the emitters have not, and LLVM 22's ends the process on
+    some valid modules ("Value number changed after main loop completed").
     """
     passes = llvm.create_new_module_pass_manager()
     passes.add_always_inliner_pass()
     passes.add_sroa_pass()
     passes.add_instruction_combine_pass()
     passes.add_simplify_cfg_pass()
-    passes.add_new_gvn_pass()
     passes.add_dead_code_elimination_pass()
     return passes
 

@@ -78,7 +78,9 @@ def whole_powers(rng: np.random.Generator, dtype: Any) -> tuple[Array, Array]:
 def near_one_to_huge(rng: np.random.Generator, dtype: Any) -> tuple[Array, Array]:
     """Bases just off 1 to powers that bring the result near the ends of the range."""
     count = 500
-    x = (1 + np.exp(rng.uniform(-15, -1, count)) * rng.choice([-1.0, 1.0], count)).astype(dtype)
+    distances = np.exp(rng.uniform(-15, -1, count)) * rng.choice([-1.0, 1.0], count)
+    distances[::2] = rng.uniform(-0.05, 0.05, count // 2)
+    x = (1 + distances).astype(dtype)
     largest = math.log(float(np.finfo(dtype).max))
     y = rng.uniform(-1.05, 1.05, count) * largest / np.log(x.astype(np.float64))
     return x, y.astype(dtype)
@@ -199,7 +201,12 @@ ROWS: list[Row] = [
     Row(
         "pow",
         power,
-        (((0.0, 4.0), (-20.0, 20.0)), ((0.5, 2.0), (-1000.0, 1000.0)), ((1e-30, 1e30), (-5, 5))),
+        (
+            ((0.0, 4.0), (-20.0, 20.0)),
+            ((0.5, 2.0), (-1000.0, 1000.0)),
+            ((1e-30, 1e30), (-5, 5)),
+            ((0.96, 1.04), (-22000.0, 22000.0)),
+        ),
         power_special_cases(),
         lambda x, y: x >= 0 or y == mpmath.floor(y),
         arity=2,
