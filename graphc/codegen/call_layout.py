@@ -26,6 +26,8 @@ class Links(IntEnum):
     FAIL = 8
     WAKE = 9
     FORM = 10
+    SET_BASE = 11  # PyArray_SetBaseObject
+    BLOCK_TYPE = 12
 
 
 class State(IntEnum):
@@ -132,6 +134,7 @@ class Signature(IntEnum):
     ARENA_BYTES = 8
     RELEASES = 9  # whether a run takes so long that it lets other Python threads run
     POOL = 10
+    BLOCKS = 11  # a Python list, for each output MOST_BLOCKS blocks or None
 
 
 class Arena(IntEnum):
@@ -172,6 +175,12 @@ class Steps(IntEnum):
     STACKED = 5  # one for each output
 
 
+#: A result of so many bytes lies in a block, memory that is used again. Smaller ones are new.
+LARGE_BYTES = 1 << 20
+
+#: Blocks for an output: in `y = f(x)` the old y lives until the new one is there.
+MOST_BLOCKS = 2
+
 #: Words that a failed check reports, see `Executable`.
 STATUS_WORDS = 3
 
@@ -179,6 +188,7 @@ STATUS_WORDS = 3
 class NumPyArray(IntEnum):
     """Byte offsets of PyArrayObject's fields, part of NumPy's ABI."""
 
+    REFERENCES = 0  # the lower half of the word, which is all of it since Python 3.12
     TYPE = 8
     DATA = 16
     RANK = 24

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
+from graphc.codegen.call_blocks import emit_blocks, new_array
 from graphc.codegen.call_layout import (
     Buffer,
     Call,
@@ -11,7 +12,6 @@ from graphc.codegen.call_layout import (
     Links,
     NumPyArray,
     Program,
-    Signature,
 )
 from graphc.codegen.call_matching import USABLE
 from graphc.codegen.call_writer import NULL, ZERO, Writer
@@ -26,6 +26,7 @@ def emit_results(module: ir.Module) -> None:
     A new reference; null if `out` is not just as it should be, or with an exception. The arrays
     are those of `out` where it has some, else new ones without content.
     """
+    emit_blocks(module)
     _emit_place(module)
     _emit_item(module)
     w = Writer(module, RESULTS, POINTER, [POINTER] * 4)
@@ -118,8 +119,7 @@ def _emit_place(module: ir.Module) -> None:
     array = w.variable(given)
     with w.builder.if_else(w.is_null(given)) as (fresh, reused):
         with fresh:
-            w.store(_new_array(w, call, signature, output, buffer), array, 0)
-            w.leave_if(w.is_null(w.pointer(array, 0)), NULL)
+            w.store(new_array(w, call, signature, output, buffer), array, 0)
         with reused:
             usable = w.call(USABLE, call, signature, table, output, given, result=I1)
             w.leave_if(w.builder.not_(usable), NULL)
@@ -127,16 +127,3 @@ def _emit_place(module: ir.Module) -> None:
     data = w.array_pointer(w.pointer(array, 0), NumPyArray.DATA)
     w.set_slot(data, table, w.load(buffer, Buffer.SLOT))
     w.leave(w.pointer(array, 0))
-
-
-def _new_array(
-    w: Writer, call: ir.Value, signature: ir.Value, output: ir.Value, buffer: ir.Value
-) -> ir.Value:
-    links, descr = w.pointer(call, Call.LINKS), w.pointer(buffer, Buffer.DESCR)
-    w.acquire(descr)  # NumPy takes this reference
-    rank = w.builder.trunc(w.load(buffer, Buffer.RANK), I32)
-    dims = w.pointer_at(w.pointer(signature, Signature.OUTPUT_DIMS), output)
-    return w.call_field(
-        links, Links.NEW_ARRAY, POINTER,
-        w.pointer(links, Links.ARRAY_TYPE), descr, rank, dims, NULL, NULL, I32(0), NULL,
-    )  # fmt: skip

@@ -80,8 +80,15 @@ class Elements:
             return ir.Constant(I64, size)
         scope = self._scope_for(self.needs(size), bool(scalar.opaque_values(size)))
         if size not in scope.memo:
-            scope.memo[size] = self._polynomial(size, scope.builder, self._first_lane_atom)
+            scope.memo[size] = self._first_lane(size, scope)
         return scope.memo[size]
+
+    def _first_lane(self, size: Dim, scope: Scope) -> ir.Value:
+        """A position worked out, what is fixed last, so that neighbours share the rest."""
+        fixed = size.terms.get((), 0)
+        if fixed and len(size.terms) > 1:
+            return scope.builder.add(self.size(size - fixed), ir.Constant(I64, fixed))
+        return self._polynomial(size, scope.builder, self._first_lane_atom)
 
     def needs(self, what: Expr | Size) -> frozenset[str]:
         """Names of the axes, dims and locals on which a value depends."""

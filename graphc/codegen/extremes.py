@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from llvmlite import ir
 
-from graphc.codegen.reductions import COMBINERS, Combiner, State
+from graphc.codegen.reductions import COMBINERS, Combiner, State, reduced
 from graphc.codegen.values import constant_like, is_vector, shaped
 from graphc.ir.combiners import identity
 from graphc.ir.dtypes import DType
@@ -58,9 +58,18 @@ def _noting(name: str) -> Combiner:
         bits = shaped(ir.IntType(dtype.bits), lanes)
         return shaped(element, lanes), bits, bits
 
+    def across(builder: ir.IRBuilder, dtype: DType, state: State) -> State:
+        value, magnitude, signs = state
+        return (
+            reduced(builder, f"f{name}", value, ("nnan",)),  # NaN has never been greater
+            reduced(builder, "umax", magnitude),
+            reduced(builder, join.rstrip("_"), signs),
+        )
+
     return Combiner(
-        lambda dtype: (identity(name, dtype), 0, neutral), grow, merge, result=result, parts=types
-    )
+        lambda dtype: (identity(name, dtype), 0, neutral), grow, merge,
+        result=result, parts=types, across=across,
+    )  # fmt: skip
 
 
 def _bits_like(value: ir.Value, dtype: DType) -> ir.Type:

@@ -9,7 +9,17 @@ from llvmlite import ir
 from graphc.codegen.elements import Elements
 from graphc.codegen.extremes import combiner_for
 from graphc.codegen.reductions import Combiner, State, across_lanes
-from graphc.codegen.values import I8, I64, constant_like, lane_count, shaped, splat
+from graphc.codegen.values import (
+    I8,
+    I32,
+    I64,
+    constant_like,
+    lane_count,
+    lanes_constant,
+    shaped,
+    splat,
+)
+from graphc.ir import dims
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import index
 from graphc.schedule.kernel import Combine, Fold, Loop, Reduction, walk
@@ -17,6 +27,9 @@ from graphc.schedule.kernel import Combine, Fold, Loop, Reduction, walk
 #: Partial results that a reduction along its last axis keeps; part of its meaning, since it
 #: fixes the order of additions. A multiple of every machine's vector width.
 PARTIALS = 64
+
+#: The last position that 32 bits hold.
+MOST_POSITION = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -33,7 +46,7 @@ class _Running:
 
     def types(self, lanes: int) -> tuple[ir.Type, ...]:
         """The types of that many lanes of the state."""
-        return self.combiner.types(self.reduction.element, lanes)
+        return self.combiner.types(self.reduction.element, lanes, _position_type(self.reduction))
 
 
 class Folds:
@@ -74,7 +87,7 @@ class Folds:
 
     def _begin(self, reduction: Reduction, lanes: int) -> _Running:
         combiner = combiner_for(reduction.combiner, reduction.element)
-        types = combiner.types(reduction.element, lanes)
+        types = combiner.types(reduction.element, lanes, _position_type(reduction))
         memory = []
         for type_, number in zip(types, combiner.identity(reduction.element), strict=True):
             cell = self.scopes.allocate(type_)
@@ -124,8 +137,19 @@ class Folds:
     def _position(self, reduction: Reduction, lanes: int) -> ir.Value | None:
         if reduction.position is None:
             return None
-        position = self.elements.value(index(reduction.position))
-        return splat(self.builder, position, lanes)
+        type_ = _position_type(reduction)
+        step = self.elements.step(reduction.position) if lanes > 1 else None
+        if type_ is I64 or step != 1:
+            position = self.elements.value(index(reduction.position))
+            position = (
+                position
+                if type_ is I64
+                else self.builder.trunc(position, shaped(type_, lane_count(position)))
+            )
+            return splat(self.builder, position, lanes)
+        first = self.builder.trunc(self.elements.size(reduction.position), type_)
+        numbers = lanes_constant(range(lanes), type_)
+        return self.builder.add(splat(self.builder, first, lanes), numbers)
 
     def _masked(self, new: State, old: State) -> State:
         mask = self.scopes.window.mask if self.scopes.window else None
@@ -143,7 +167,11 @@ class Folds:
             state = across_lanes(self.builder, combiner, dtype, state)
         if combiner.result is not None:
             return combiner.result(self.builder, dtype, state)
-        result = state[1] if combiner.tracks_position else state[0]
+        result = state[0]
+        if combiner.tracks_position:
+            result = state[1]
+            if result.type not in (I64, shaped(I64, lane_count(result))):
+                result = self.builder.sext(result, shaped(I64, lane_count(result)))
         if reduction.combiner == "sum" and dtype.is_float:
             result = self.builder.fadd(result, constant_like(result, 0.0))  # never -0.0
         if reduction.dtype is bool_:
@@ -154,6 +182,14 @@ class Folds:
 def to_state(builder: ir.IRBuilder, value: ir.Value, is_bool: bool) -> ir.Value:
     """An element as states hold it: a bool as a byte."""
     return builder.zext(value, shaped(I8, lane_count(value))) if is_bool else value
+
+
+def _position_type(reduction: Reduction) -> ir.IntType:
+    """What holds positions: as wide as the elements, if that is enough and not too little."""
+    fits = reduction.position is not None and dims.is_nonnegative(
+        MOST_POSITION - reduction.position
+    )
+    return I32 if fits and reduction.element.bits <= 32 else I64
 
 
 def _lanes_used(fold: Fold) -> int:

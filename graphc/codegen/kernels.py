@@ -14,14 +14,16 @@ from llvmlite import ir
 from graphc.codegen.elements import Elements
 from graphc.codegen.parallel import emit_task
 from graphc.codegen.scopes import Scopes
+from graphc.codegen.shapes import runs_straight
 from graphc.codegen.statements import Statements
 from graphc.codegen.target import Target
 from graphc.codegen.values import I64, POINTER, VOID, memory_type
 from graphc.ir import dims
-from graphc.schedule.kernel import Kernel, Loop, sizes_of
+from graphc.schedule.kernel import Axis, Kernel, Loop, sizes_of
 
-#: No wider than this many lanes, whatever the element: index vectors are of 64-bit integers.
-MOST_LANES = 16
+#: No wider than this many lanes, whatever the element: index vectors are of 64-bit integers. Bytes
+#: that no position is computed for, side by side, have as many as there are partial results.
+MOST_LANES, MOST_BYTES = 16, 64
 
 
 def symbol_names(kernel: Kernel) -> tuple[str, ...]:
@@ -42,7 +44,22 @@ def symbol_names(kernel: Kernel) -> tuple[str, ...]:
 def lanes_for(kernel: Kernel, target: Target) -> int:
     """Positions worked on together: as many of the widest element as a register holds."""
     widest = max((argument.dtype.bits for argument in kernel.arguments), default=32)
-    return max(2, min(MOST_LANES, target.vector_bits // max(widest, 8)))
+    most = MOST_BYTES if _is_of_bytes(kernel) else MOST_LANES
+    return max(2, min(most, target.vector_bits // max(widest, 8)))
+
+
+def _is_of_bytes(kernel: Kernel) -> bool:
+    """Whether all that a kernel works on are bytes, side by side in long rows."""
+    if any(argument.dtype.itemsize > 1 for argument in kernel.arguments):
+        return False
+    if any(e.dtype.itemsize > 1 or e.name in ("index", "checked") for e in kernel.expressions()):
+        return False
+    loops = [s for s in kernel.statements() if isinstance(s, Loop) and s.vector]
+    return bool(loops) and all(runs_straight(loop) and _is_long(loop.axis) for loop in loops)
+
+
+def _is_long(axis: Axis) -> bool:
+    return not isinstance(axis.extent, int) or axis.extent >= MOST_BYTES
 
 
 def outer_loop(kernel: Kernel) -> Loop | None:

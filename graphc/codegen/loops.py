@@ -13,6 +13,7 @@ from graphc.codegen.folds import PARTIALS
 from graphc.codegen.periods import Periodic, periodic
 from graphc.codegen.pieces import decided, pieces, same_everywhere
 from graphc.codegen.shapes import WIDE, is_light, kept_row, moved, runs_straight
+from graphc.codegen.short_blocks import blocks_of, emit_blocks
 from graphc.codegen.short_rows import flattened
 from graphc.codegen.tiles import emit_tiles
 from graphc.codegen.turned import turned_nest
@@ -28,7 +29,7 @@ Body = tuple[Statement, ...]
 UNIT = 64
 
 #: Rows that are combined in one turn of a loop.
-TOGETHER = 4
+TOGETHER = 2
 
 
 def cut_unit(loop: Loop, kernel: Kernel) -> int:
@@ -68,6 +69,9 @@ class Loops:
                 self._kept(loop, change, start, end)
             elif loop.vector:
                 self._in_pieces(loop, start, end)
+            elif (blocks := blocks_of(loop)) is not None:
+                full = emit_blocks(self.statements, loop, blocks, start, end)
+                self._one_by_one(loop, full, end)
             else:
                 self._one_by_one(loop, start, end)
 

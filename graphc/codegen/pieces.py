@@ -10,11 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphc.codegen.known import position_of, simplified
+from graphc.codegen.short_rows import operations_in
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Quotient, Size, Symbol
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
 from graphc.schedule.kernel import Axis, Loop, Statement, Store, roots_of
+
+#: A loop over fewer positions is cut only if no more than so many operations are repeated: it is a
+#: few windows, and masks in them cost little.
+FEWEST, MOST_REPEATED = 64, 8
 
 #: Places at which a loop is cut, and expressions in a body that is emitted so many times more.
 MOST_CUTS, MOST_EXPRESSIONS = 3, 60
@@ -35,7 +40,8 @@ def pieces(loop: Loop) -> list[Piece]:
         return whole
     roots = tuple(expr for statement in loop.body for expr in roots_of(statement))
     exprs = list(scalar.walk(roots))
-    if len(exprs) > MOST_EXPRESSIONS:
+    is_short = isinstance(loop.axis.extent, int) and loop.axis.extent < FEWEST
+    if len(exprs) > MOST_EXPRESSIONS or (is_short and operations_in(loop.body) > MOST_REPEATED):
         return whole
     changes = _changes(exprs, loop.axis)
     cuts = _in_order(list(dict.fromkeys(changes.values())))

@@ -10,10 +10,12 @@ from llvmlite import ir
 from graphc.codegen.values import (
     I64,
     constant_like,
+    declared,
     intrinsic,
     is_vector,
     lane_order,
     shaped,
+    suffix,
     undefined,
 )
 from graphc.codegen.values import memory_type as state_type
@@ -30,7 +32,8 @@ class Combiner:
     `identity` gives the numbers that change nothing, `grow` takes in an element (and its
     position), `merge` puts two partial states together, the one of earlier elements first, and
     `result` tells what a state comes to. `parts` gives the types of a state's values where they
-    are not an element and a position.
+    are not an element and a position. `across` puts the lanes of a state together where their
+    order means nothing for a dtype; None where it does.
     """
 
     identity: Callable[[DType], tuple[Number, ...]]
@@ -39,13 +42,14 @@ class Combiner:
     tracks_position: bool = False
     result: Callable[[ir.IRBuilder, DType, State], ir.Value] | None = None
     parts: Callable[[DType, int], tuple[ir.Type, ...]] | None = None
+    across: Callable[[ir.IRBuilder, DType, State], State | None] | None = None
 
-    def types(self, dtype: DType, lanes: int) -> tuple[ir.Type, ...]:
+    def types(self, dtype: DType, lanes: int, position: ir.Type = I64) -> tuple[ir.Type, ...]:
         """LLVM types of a state kept in memory for elements of a dtype."""
         if self.parts is not None:
             return self.parts(dtype, lanes)
         first = shaped(state_type(dtype), lanes)
-        return (first, shaped(I64, lanes)) if self.tracks_position else (first,)
+        return (first, shaped(position, lanes)) if self.tracks_position else (first,)
 
 
 Binary = Callable[[ir.IRBuilder, DType, ir.Value, ir.Value], ir.Value]
@@ -61,7 +65,29 @@ def _simple(name: str, combine: Binary) -> Combiner:
     def merge(builder: ir.IRBuilder, dtype: DType, first: State, second: State) -> State:
         return (combine(builder, dtype, first[0], second[0]),)
 
-    return Combiner(lambda dtype: (identity(name, dtype),), grow, merge)
+    def across(builder: ir.IRBuilder, dtype: DType, state: State) -> State | None:
+        operation = _ACROSS.get((name, dtype.kind)) or _ACROSS.get((name, ""))
+        if dtype.is_float or operation is None:
+            return None
+        return (reduced(builder, operation, state[0]),)
+
+    return Combiner(lambda dtype: (identity(name, dtype),), grow, merge, across=across)
+
+
+#: LLVM's reductions of a vector that give the same in any order: by combiner, and kind of dtype.
+_ACROSS = {
+    ("sum", ""): "add", ("prod", ""): "mul", ("any", ""): "or", ("all", ""): "and",
+    ("max", "i"): "smax", ("min", "i"): "smin", ("max", ""): "umax", ("min", ""): "umin",
+}  # fmt: skip
+
+
+def reduced(
+    builder: ir.IRBuilder, operation: str, row: ir.Value, flags: tuple[str, ...] = ()
+) -> ir.Value:
+    """All lanes of a vector put together by one of LLVM's operations for it."""
+    name = f"llvm.vector.reduce.{operation}.{suffix(row.type)}"
+    function = declared(builder, name, row.type.element, row)
+    return builder.call(function, [row], fastmath=flags)
 
 
 def _add(builder: ir.IRBuilder, dtype: DType, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -113,38 +139,40 @@ def _position(smallest: bool) -> Combiner:
     """Position of the first extreme: states are (value, position), position -1 for none yet."""
 
     def better(builder: ir.IRBuilder, dtype: DType, new: State, old: State) -> ir.Value:
+        """Whether a later element is more extreme; a NaN is, unless there is one already."""
         a, b = (old[0], new[0]) if smallest else (new[0], old[0])
-        wins = _greater(builder, dtype, a, b)
-        ties = _equal(builder, dtype, a, b)
-        if dtype.is_float:
-            new_nan = builder.fcmp_unordered("uno", new[0], new[0])
-            old_nan = builder.fcmp_unordered("uno", old[0], old[0])
-            wins = builder.or_(wins, builder.and_(new_nan, builder.not_(old_nan)))
-            ties = builder.or_(ties, builder.and_(new_nan, old_nan))
-        none = constant_like(old[1], -1)
-        earlier = builder.icmp_unsigned("<", new[1], old[1])  # "none" is the largest unsigned
-        wins = builder.or_(wins, builder.and_(ties, earlier))
-        wins = builder.or_(wins, builder.icmp_signed("==", old[1], none))
-        return builder.and_(wins, builder.icmp_signed("!=", new[1], none))
+        if not dtype.is_float:
+            return _greater(builder, dtype, a, b)
+        wins = builder.fcmp_unordered(">", a, b)
+        return builder.and_(wins, builder.fcmp_ordered("ord", old[0], old[0]))
 
     def merge(builder: ir.IRBuilder, dtype: DType, first: State, second: State) -> State:
-        take = better(builder, dtype, second, first)
-        return tuple(builder.select(take, new, old) for new, old in zip(second, first, strict=True))
+        """Of two lanes, in which any positions may come before others."""
+        none = constant_like(first[1], -1)
+        worse = better(builder, dtype, first, second)
+        ties = builder.not_(builder.or_(better(builder, dtype, second, first), worse))
+        later = builder.icmp_unsigned("<=", first[1], second[1])  # "none" is the largest unsigned
+        stays = builder.or_(worse, builder.and_(ties, later))
+        stays = builder.and_(stays, builder.icmp_signed("!=", first[1], none))
+        stays = builder.or_(stays, builder.icmp_signed("==", second[1], none))
+        return _chosen(builder, stays, first, second)
 
     def grow(
         builder: ir.IRBuilder, dtype: DType, state: State, element: State,
         position: ir.Value | None,
     ) -> State:  # fmt: skip
         assert position is not None
-        return merge(builder, dtype, state, (element[0], position))
+        new = (element[0], position)
+        take = better(builder, dtype, new, state)
+        is_first = builder.icmp_signed("<", state[1], constant_like(state[1], 0))
+        return _chosen(builder, builder.or_(take, is_first), new, state)
 
     return Combiner(lambda dtype: (0, -1), grow, merge, tracks_position=True)
 
 
-def _equal(builder: ir.IRBuilder, dtype: DType, a: ir.Value, b: ir.Value) -> ir.Value:
-    if dtype.is_float:
-        return builder.fcmp_ordered("==", a, b)
-    return builder.icmp_signed("==", a, b)
+def _chosen(builder: ir.IRBuilder, condition: ir.Value, yes: State, no: State) -> State:
+    pairs = zip(yes, no, strict=True)
+    return tuple(builder.select(condition, first, second) for first, second in pairs)
 
 
 def _bits(name: str, operation: str) -> Combiner:
@@ -177,7 +205,11 @@ def halves(builder: ir.IRBuilder, state: State) -> tuple[State, State]:
 
 
 def across_lanes(builder: ir.IRBuilder, combiner: Combiner, dtype: DType, state: State) -> State:
-    """One state from the lanes of a vector state, as a tree of halves."""
+    """One state from the lanes of a vector state, as a tree of halves where the order counts."""
+    if combiner.across is not None and is_vector(state[0]):
+        known = combiner.across(builder, dtype, state)
+        if known is not None:
+            return known
     while is_vector(state[0]) and state[0].type.count > 1:
         state = combiner.merge(builder, dtype, *halves(builder, state))
     zero = ir.Constant(ir.IntType(32), 0)

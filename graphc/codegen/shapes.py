@@ -8,13 +8,11 @@ from graphc.codegen.short_rows import operations_in
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
+from graphc.schedule.jamming import MOST_KEPT
 from graphc.schedule.kernel import Axis, Fold, Loop, Store, Update, roots_of, sizes_of, walk
 
 #: Operations of a body so light that `WIDE` vectors are worked on at once.
 LIGHT, WIDE = 16, 4
-
-#: Elements of a row that is kept in registers while others are added to it.
-MOST_KEPT = 64
 
 
 def is_light(loop: Loop) -> bool:

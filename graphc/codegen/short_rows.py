@@ -30,7 +30,7 @@ from graphc.schedule.kernel import (
 )
 
 #: Elements of a row, and a row's operations, that are written out.
-MOST_IN_ROW, MOST_OPERATIONS = 16, 1200
+MOST_IN_ROW, MOST_OPERATIONS = 16, 800
 
 #: Elements of a row in which nothing is combined: more take too many shuffles.
 MOST_COPIED = 8
@@ -42,7 +42,9 @@ FEWEST_ROWS = 8
 _LONG = {
     "maximum": 5, "minimum": 5, "div": 2, "floor_divide": 8, "remainder": 8, "sqrt": 2,
     "pow": 90, "lgamma": 120, "digamma": 100, "exp": 20, "log": 25, "tanh": 30, "sin": 30,
-    "cos": 30, "tan": 40,
+    "cos": 30, "tan": 40, "sigmoid": 30, "exp2": 20, "expm1": 30, "log2": 25, "log1p": 30,
+    "erf": 40, "erfc": 60, "asin": 30, "acos": 30, "atan": 30, "atan2": 50, "sinh": 40, "cosh": 40,
+    "asinh": 50, "acosh": 40, "atanh": 40, "cbrt": 30,
 }  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from llvmlite import ir
 
 from graphc.codegen import sorting
 from graphc.codegen.elements import Elements
+from graphc.codegen.extremes import combiner_for
 from graphc.codegen.folds import Folds, to_state
 from graphc.codegen.loops import Loops
-from graphc.codegen.reductions import COMBINERS
+from graphc.codegen.reductions import COMBINERS, State
 from graphc.codegen.shapes import old_value
 from graphc.codegen.stores import emit_stores
 from graphc.codegen.values import constant_like, lane_count, splat
@@ -94,6 +95,10 @@ class Statements:
     def kept(self, change: Update | Store) -> Iterator[Callable[[Update | Store], None]]:
         """What is changed, in a register in between: calls inside take in changes of it."""
         old = self.elements.current(change.target, change.offset)
+        if isinstance(change, Update) and combiner_for(change.combiner, change.value.dtype).result:
+            with self._noted(change, old) as take:
+                yield take
+            return
         cell = self.scopes.allocate(old.type)
         self.builder.store(old, cell)
 
@@ -107,6 +112,37 @@ class Statements:
 
         yield grow
         total = self.builder.load(cell, typ=old.type)
+        self.elements.store(change.target, change.offset, total)
+
+    @contextmanager
+    def _noted(self, change: Update, old: ir.Value) -> Iterator[Callable[[Update | Store], None]]:
+        """As `kept`, for what is combined in a state of several parts."""
+        dtype = change.value.dtype
+        combiner, lanes = combiner_for(change.combiner, dtype), lane_count(old)
+        start = zip(combiner.types(dtype, lanes), combiner.identity(dtype), strict=True)
+        none = tuple(
+            splat(self.builder, ir.Constant(type_.element if lanes > 1 else type_, number), lanes)
+            for type_, number in start
+        )
+        state = combiner.grow(self.builder, dtype, none, (old,), None)
+        cells = tuple(self.scopes.allocate(part.type) for part in state)
+
+        def keep(parts: State) -> None:
+            for part, cell in zip(parts, cells, strict=True):
+                self.builder.store(part, cell)
+
+        def kept() -> State:
+            pairs = zip(cells, state, strict=True)
+            return tuple(self.builder.load(cell, typ=part.type) for cell, part in pairs)
+
+        def grow(more: Update | Store) -> None:
+            value = splat(self.builder, self.elements.value(more.value), lanes)
+            keep(combiner.grow(self.builder, dtype, kept(), (value,), None))
+
+        keep(state)
+        yield grow
+        assert combiner.result is not None
+        total = combiner.result(self.builder, dtype, kept())
         self.elements.store(change.target, change.offset, total)
 
     def _with_old(self, store: Store, old: ir.Value) -> ir.Value:

@@ -8,7 +8,7 @@ from llvmlite import ir
 
 from graphc.codegen.access import load_row, store_row
 from graphc.codegen.strides import exchanged
-from graphc.codegen.turned import TILE, Nest, Square, base, inner, within
+from graphc.codegen.turned import TILE, Nest, Square, base, inner, is_within, within
 from graphc.codegen.values import I64, memory_type
 from graphc.ir import dims
 from graphc.ir.dims import Size
@@ -18,10 +18,23 @@ if TYPE_CHECKING:
 
 Bounds = tuple[ir.Value, ir.Value]
 
+#: Rows and columns that are turned in registers at most. The larger ones are a fifth faster where
+#: caches do not hold all, and take three times the code.
+BLOCK, SMALL_BLOCK = 16, 8
+
+#: Positions of a nest that takes so little time that less code is worth more.
+MODEST = 1 << 16
+
 
 def emit_tiles(statements: Statements, nest: Nest, bounds: Bounds) -> None:
     """The nest, its outermost loop between two bounds."""
     _Tiles(statements, nest).emit(bounds)
+
+
+def _block(nest: Nest) -> int:
+    """Rows and columns to be turned in registers."""
+    is_short = isinstance(nest.rows.extent, int) and nest.rows.extent < TILE
+    return SMALL_BLOCK if is_short or is_within(nest.loops, MODEST) else BLOCK
 
 
 class _Tiles:
@@ -77,7 +90,7 @@ class _Tiles:
 
     def _bring_in(self, square: Square, height: ir.Value, width: ir.Value) -> None:
         """Whole blocks turned in registers, the rest one by one."""
-        lanes = min(self.statements.lanes, TILE)
+        lanes = min(self.statements.lanes, _block(self.nest))
         rows, columns = inner(self.nest.rows), inner(self.nest.columns)
         high = self.builder.and_(height, I64(-lanes))
         wide = self.builder.and_(width, I64(-lanes))

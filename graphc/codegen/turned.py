@@ -26,6 +26,9 @@ MOST_KEPT = 1 << 17
 #: A loop shorter than this is not cut into tiles; lanes further apart than `FAR` are.
 FEWEST, FAR = 8, 16
 
+#: Elements that are gathered as well: in less than a microsecond, and with a third of the code.
+FEW = 1 << 12
+
 
 @dataclass(frozen=True)
 class Square:
@@ -79,7 +82,7 @@ def turned_nest(loop: Loop, written: frozenset[str]) -> Nest | None:
     loops = tuple(_perfect(loop))
     body = loops[-1].body
     plain = loops[-1].vector and all(isinstance(statement, Store) for statement in body)
-    if len(loops) < 2 or not plain or not _is_long(loops[-1].axis):
+    if len(loops) < 2 or not plain or not _is_long(loops[-1].axis) or is_within(loops, FEW):
         return None
     for k in range(len(loops) - 1):
         loads = _read_across(body, loops[k].axis, loops[-1].axis, written)
@@ -87,6 +90,12 @@ def turned_nest(loop: Loop, written: frozenset[str]) -> Nest | None:
         if loads and size <= MOST_KEPT and _is_long(loops[k].axis):
             return _nest(loops, k, loads)
     return None
+
+
+def is_within(loops: tuple[Loop, ...], most: int) -> bool:
+    """Whether nested loops are known to have no more positions than that."""
+    count = dims.product(loop.axis.extent for loop in loops)
+    return isinstance(count, int) and count <= most
 
 
 def _perfect(loop: Loop) -> Iterator[Loop]:

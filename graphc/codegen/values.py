@@ -117,12 +117,17 @@ def intrinsic(builder: ir.IRBuilder, name: str, result: ir.Type, *args: ir.Value
 
 def overloaded(builder: ir.IRBuilder, name: str, result: ir.Type, *args: ir.Value) -> ir.Value:
     """Call an LLVM intrinsic by its full name, declaring it in the module once."""
+    return builder.call(declared(builder, name, result, *args), args)
+
+
+def declared(builder: ir.IRBuilder, name: str, result: ir.Type, *args: ir.Value) -> ir.Function:
+    """An LLVM intrinsic by its full name."""
     module = builder.module
     function = module.globals.get(name)
     if function is None:
         type_ = ir.FunctionType(result, [arg.type for arg in args])
         function = ir.Function(module, type_, name=name)
-    return builder.call(function, args)
+    return function
 
 
 def suffix(type_: ir.Type) -> str:

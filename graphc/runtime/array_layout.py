@@ -20,7 +20,7 @@ from graphc.codegen.call_layout import ALIGNED, CONTIGUOUS, WRITABLE, NumPyArray
 Array = np.ndarray[Any, Any]
 
 #: Places in the table of NumPy's C API.
-_ARRAY_TYPE, _NEW_FROM_DESCR = 2, 94
+_ARRAY_TYPE, _NEW_FROM_DESCR, _SET_BASE = 2, 94, 282
 
 #: Bytes of a Python object without fields: a reference count and a type.
 _HEADER = 16
@@ -35,7 +35,9 @@ def is_as_expected() -> bool:
         return False
     if not all(_agrees(array) for array in _examples()):
         return False
-    return array_type() == id(np.ndarray) and _makes_arrays()
+    if not _counts_references() or array_type() != id(np.ndarray):
+        return False
+    return _makes_arrays() and _sets_bases()
 
 
 def _examples() -> list[Array]:
@@ -72,6 +74,15 @@ def _word(address: int, offset: int) -> int:
     return ctypes.c_void_p.from_address(address + offset).value or 0
 
 
+def _counts_references() -> bool:
+    """Whether it can be seen that nobody else refers to an array."""
+    held = [np.zeros(1)]
+    count = ctypes.c_int.from_address(id(held[0]) + NumPyArray.REFERENCES)
+    alone = count.value
+    held *= 3
+    return (alone, count.value) == (1, 3)
+
+
 def _makes_arrays() -> bool:
     """Whether the function for new arrays is what it should be."""
     prototype = ctypes.PYFUNCTYPE(
@@ -84,6 +95,15 @@ def _makes_arrays() -> bool:
     return type(made) is np.ndarray and (made.shape, made.dtype) == ((2, 3), dtype)
 
 
+def _sets_bases() -> bool:
+    """Whether the function for bases is what it should be."""
+    prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.py_object)
+    owner = np.zeros(3)
+    view = np.ndarray.__new__(np.ndarray, 3)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(owner))  # which the view takes
+    return prototype(set_base())(view, owner) == 0 and view.base is owner
+
+
 def array_type() -> int:
     """The address of `numpy.ndarray`, by NumPy's own table."""
     return _table()[_ARRAY_TYPE] or 0
@@ -92,6 +112,11 @@ def array_type() -> int:
 def new_array() -> int:
     """The address of `PyArray_NewFromDescr`."""
     return _table()[_NEW_FROM_DESCR] or 0
+
+
+def set_base() -> int:
+    """The address of `PyArray_SetBaseObject`."""
+    return _table()[_SET_BASE] or 0
 
 
 @functools.cache

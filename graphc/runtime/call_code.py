@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 
 from graphc.codegen.call_function import CALL, TRY, emit_call
 from graphc.codegen.call_layout import Links
@@ -28,6 +29,15 @@ _METHODS = {
     Links.WAKE: "_wake",
     Links.FORM: "_form",
 }
+
+
+class Block(np.ndarray[Any, Any]):
+    """Memory of results, see `graphc.codegen.call_blocks`.
+
+    A type of its own, so that NumPy takes a result for the base of its views, and not the block.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -99,9 +109,10 @@ def links() -> Words[int]:
     words = zeros(len(Links))
     words[Links.ARRAY_TYPE] = array_layout.array_type()
     words[Links.NEW_ARRAY] = array_layout.new_array()
+    words[Links.SET_BASE] = array_layout.set_base()
     objects = {
         Links.LIST_TYPE: list, Links.TUPLE_TYPE: tuple, Links.NONE: None,
-        Links.NOT_DONE: NotImplemented, **names,
+        Links.NOT_DONE: NotImplemented, Links.BLOCK_TYPE: Block, **names,
     }  # fmt: skip
     for field, thing in objects.items():
         words[field] = id(thing)

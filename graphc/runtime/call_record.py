@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from graphc.codegen.call_layout import (
+    MOST_BLOCKS,
     STATUS_WORDS,
     WORD,
     Arena,
@@ -143,12 +144,18 @@ class SignatureRecord:
         self.words[Signature.OWNER] = id(self)
         self.words[Signature.ARENA_BYTES] = record.temporaries_at + self.temporaries
         self.words[Signature.RELEASES] = int(self.is_long)
+        self._blocks: list[Array | None] = [None] * (MOST_BLOCKS * len(found.outputs))
+        self.words[Signature.BLOCKS] = id(self._blocks)
         self.words[Signature.POOL] = pool.address if self.is_long else 0
 
     @property
     def address(self) -> int:
         """Where the struct is."""
         return address(self.words)
+
+    def drop_blocks(self) -> None:
+        """Free the memory of results that is kept, as soon as no result lies in it."""
+        self._blocks[:] = [None] * len(self._blocks)
 
 
 class CallRecord:

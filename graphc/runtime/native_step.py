@@ -98,12 +98,17 @@ class NativeStep:
         return self._signature(tuple(shapes)).outputs
 
     def peak(self, shapes: Sequence[Shape]) -> int:
-        """Bytes that a run holds: temporaries, outputs, and new values that lie apart."""
+        """Bytes that a first run holds: temporaries, outputs, and new values that lie apart."""
         signature = self._signature(tuple(shapes))
         spares = sum(max(place.nbytes, 1) for place in self._record.spares)
         arena = self._record.arena_bytes(signature.temporaries)
         outputs = sum(max(size, 1) for size in signature.output_bytes)  # as NumPy allocates
         return arena + outputs + spares
+
+    def drop_blocks(self) -> None:
+        """Free the memory of results that is kept for later ones, once the session is closed."""
+        for signature in list(self._linked.values()):
+            signature.drop_blocks()
 
     # One run ----------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from graphc.ir.lowering import Composite
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.ops import ops
-from graphc.ops.algebra import add, div, mul, square, sub
+from graphc.ops.algebra import add, div, mul, square, sub, where
 from graphc.ops.declaring import scalar_like
 from graphc.ops.reductions import centred, mean_over, spread
 from graphc.schedule.blocks import (
@@ -85,8 +85,9 @@ def _put_together(
     overflows = ops.logical_and(ops.isinf(q), ops.isfinite(s))
     within = ops.where(overflows, q, sub(q, mul(beyond, s)))
     away = add(sub(k, mean), beyond)
-    total = ops.sum(add(within, mul(rows, square(away))), axes=axes)
-    drift = ops.sum(mul(rows, away), axes=axes)
+    holds_any = ops.gt(rows, scalar_like(rows, 0))  # the mean of none is NaN
+    total = ops.sum(where(holds_any, add(within, mul(rows, square(away))), 0), axes=axes)
+    drift = ops.sum(where(holds_any, mul(rows, away), 0), axes=axes)
     rounded = mul(drift, div(drift, _counted(number, drift)))
     corrected = ops.maximum(sub(total, rounded), scalar_like(total, 0))
     return ops.where(ops.isfinite(rounded), corrected, total)

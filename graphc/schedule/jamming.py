@@ -31,8 +31,14 @@ from graphc.schedule.reading import Builder
 JAM = 4
 #: Parts of the expressions of a row beyond which the code would grow too long.
 MOST_PARTS = 80
+#: Elements of a row that is kept in registers while others are added to it.
+MOST_KEPT = 64
 
 _OPERATIONS = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
+
+#: Combiners of which the order changes no bit: new rows come together first, without waiting for
+#: the old value.
+_IN_ANY_ORDER = frozenset({"max", "min"})
 
 Body = tuple[Statement, ...]
 
@@ -42,7 +48,7 @@ def loops_over(builder: Builder, row: Axis, body: Body, kept: Mapping[str, Expr]
 
     `kept` are buffers that hold one value for all the rows, with the value as a row has it.
     """
-    if not _pays(body):
+    if is_short_sum(body) or not _pays(body):
         return (Loop(row, body),)
     whole = dims.floordiv(row.extent, JAM)
     group, rest = builder.axis(whole), builder.axis(row.extent - JAM * whole)
@@ -72,6 +78,18 @@ def _fresh_results(builder: Builder, body: Body) -> dict[str, str]:
 
 
 # Whether it can be done ----------------------------------------------------------------------
+
+
+def is_short_sum(body: Body) -> bool:
+    """Whether all that is done to a row is to combine it into one that fits into registers.
+
+    Those stay there for all the rows then, and nothing is gained by taking some together.
+    """
+    match body:
+        case (Loop(Axis(extent=int(extent)), (Update(where=None),)),):
+            return extent <= MOST_KEPT
+        case _:
+            return False
 
 
 def _pays(body: Body) -> bool:
@@ -180,7 +198,18 @@ def _merged(bodies: list[Body], kept: frozenset[str]) -> Body:
 
 def _grown(update: Update, values: list[Expr]) -> Store:
     """The updates of one place as one store."""
-    total = scalar.load(update.target, update.offset, update.value.dtype)
+    old = scalar.load(update.target, update.offset, update.value.dtype)
+    name = _OPERATIONS[update.combiner]
+    if update.combiner in _IN_ANY_ORDER:
+        return Store(update.target, update.offset, scalar.same(name, _halved(name, values), old))
     for value in values:
-        total = scalar.same(_OPERATIONS[update.combiner], total, value)
-    return Store(update.target, update.offset, total)
+        old = scalar.same(name, old, value)
+    return Store(update.target, update.offset, old)
+
+
+def _halved(name: str, values: list[Expr]) -> Expr:
+    """The values combined as a tree of halves."""
+    if len(values) == 1:
+        return values[0]
+    half = len(values) // 2
+    return scalar.same(name, _halved(name, values[:half]), _halved(name, values[half:]))

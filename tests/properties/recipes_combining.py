@@ -56,6 +56,24 @@ def averaged(b: Pairing, x: Value, picks: Picks) -> Value:
     )  # fmt: skip
 
 
+@recipe(lambda v: is_float(v) and v.rank > 0)
+def deviating(b: Pairing, x: Value, picks: Picks) -> Value:
+    """Squared distances from the mean over axes, divided by as many as there are and one."""
+    axes = picks.some(range(x.rank))
+    total = ops.squared_deviations(x.node, axes=axes)
+    number = dims.product(x.shape[axis] for axis in axes) + 1
+    count = ops.astype(ops.size(dim=(number,)), dtype=x.dtype)
+    count = ops.broadcast_to(count, shape=total.shape) if total.shape else count
+
+    def twin(sizes: Sizes, a: Array) -> Array:
+        held = known((number,), sizes)[0]
+        if held == 1:
+            return np.zeros(known(total.shape, sizes), a.dtype)
+        return np.var(a, axes, dtype=a.dtype) * a.dtype.type((held - 1) / held)
+
+    return b.apply(ops.div(total, count), twin, x, bound=4 * x.bound**2, cancels=True)
+
+
 @recipe(lambda v: is_number(v) and v.rank > 0)
 def largest(b: Pairing, x: Value, picks: Picks) -> Value:
     """A maximum; along a dim that may be empty, not below the bound."""

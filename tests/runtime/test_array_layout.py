@@ -28,7 +28,7 @@ def test_this_numpy_is_as_expected() -> None:
 @pytest.mark.parametrize("field", [field for field in NumPyArray if field is not NumPyArray.TYPE])
 def test_a_field_elsewhere_is_noticed(field: NumPyArray, monkeypatch: pytest.MonkeyPatch) -> None:
     class Moved:
-        TYPE, DATA, RANK, DIMS, DESCR, FLAGS = NumPyArray
+        REFERENCES, TYPE, DATA, RANK, DIMS, DESCR, FLAGS = NumPyArray
 
     setattr(Moved, field.name, NumPyArray.TYPE)
     monkeypatch.setattr(array_layout, "NumPyArray", Moved)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.codegen.call_layout import LARGE_BYTES
 from graphc.errors import FeedError, SessionError
 
 
@@ -19,7 +20,7 @@ def data_bytes() -> int:
     return sum(trace.size for trace in taken.filter_traces([numpy_only]).traces)
 
 
-@pytest.mark.parametrize("size", [0, 3, 1000])
+@pytest.mark.parametrize("size", [0, 3, 1000, 60_000])  # the last has a result of over 1 MiB
 def test_the_predicted_peak_is_what_a_run_allocates(size: int, graph: gc.Graph) -> None:
     x = gc.placeholder(gc.float32, ("n", 5), name="x")
     over = gc.variable(np.zeros(5, np.float32), name="over")
@@ -48,9 +49,12 @@ def test_the_predicted_peak_is_what_a_run_allocates(size: int, graph: gc.Graph) 
         after = data_bytes() - before
         is_copied = not isinstance(feed, np.ndarray) or not feed.flags.c_contiguous
         assert after + is_copied * good.nbytes == predicted  # the copy is gone
-        again = data_bytes()
-        held = step(feed)
-        assert data_bytes() == again  # the same memory, and results for results
+        for _ in range(2):
+            again = data_bytes()
+            held = step(feed)
+            beside = held[2].nbytes if held[2].nbytes >= LARGE_BYTES else 0
+            # the same memory, and results for results; a large one is kept for the next
+            assert data_bytes() == again + beside * (again == after + before)
         tracemalloc.stop()
         objects = 100_000 + 400 * size * isinstance(feed, list)  # Python's own
         assert predicted <= peak - begin < predicted + objects

@@ -136,16 +136,15 @@ def strike():
     while not stop:
         time.sleep(0.002)
         os.kill(os.getpid(), signal.SIGINT)
-def strikes():
-    threads = [threading.Thread(target=t) for t in (others, strike)]
-    for thread in threads:
-        thread.start()
-    return threads
+def start():
+    for work in (others, strike):
+        threading.Thread(target=work).start()
+    return True
 
-struck, threads = 0, []
-while not threads:
+struck, started = 0, False
+while not started:  # a strike may come in the midst; then there are more threads
     try:
-        threads = strikes()
+        started = start()
     except KeyboardInterrupt:
         pass
 while struck < 200:
@@ -163,9 +162,10 @@ while not stop:
     except KeyboardInterrupt:
         pass
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-for thread in threads:
-    thread.join(20)
-    assert not thread.is_alive()
+patience = time.monotonic() + 20
+while any(t.is_alive() for t in threading.enumerate() if t is not threading.current_thread()):
+    assert time.monotonic() < patience
+    time.sleep(0.01)
 words = session._variables.turns.state.tolist()
 assert words == [0, 0, 0, 0], words
 before = int(session.get_value(twin)[0, 1])

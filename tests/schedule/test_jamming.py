@@ -51,7 +51,7 @@ def jams(*results: Node) -> bool:
     return any(f"//{jamming.JAM}" in str(launch.kernel) for launch in launches)
 
 
-X = placeholder(n, 10)
+X, WIDE = placeholder(n, 10), placeholder(n, jamming.MOST_KEPT + 1)
 
 
 def softmax() -> Node:
@@ -70,7 +70,8 @@ def long_formula() -> Node:
 @pytest.mark.parametrize(
     ("results", "expected"),
     [
-        ([ops.sum(X, axes=(0,))], True),
+        ([ops.sum(WIDE, axes=(0,))], True),
+        ([ops.sum(X, axes=(0,))], False),
         ([ops.sum(ops.exp(X), axes=(0,)), ops.max(X, axes=(1,)), ops.exp(X)], True),
         ([ops.max(X, axes=(1,)), ops.exp(X)], False),
         ([ops.sum(softmax(), axes=(0,))], False),
@@ -78,7 +79,10 @@ def long_formula() -> Node:
         ([ops.any(ops.lt(X, ops.neg(X)), axes=(0,))], False),
         ([ops.sum(X, axes=(0, 1))], False),
     ],
-    ids=["sums", "and rows", "no sum over rows", "two loops", "long", "truth", "one a row"],
+    ids=[
+        "sums", "short sums", "and rows", "no sum over rows", "two loops", "long", "truth",
+        "one a row",
+    ],
 )  # fmt: skip
 def test_when_rows_are_taken_together(results: list[Node], expected: bool) -> None:
     assert jams(*results) is expected
