@@ -44,8 +44,8 @@ fuzz: $(INSTALLED) ## Compare random graphs with NumPy for minutes
 	$(PYTEST) -m long
 
 sweep: $(INSTALLED) ## Check vector math at every float32 there is (half an hour; see docs/vector-math.md)
-	$(BIN)/python -m tests.codegen.sweep_vecmath
-	$(BIN)/python -m tests.codegen.sample_vecmath
+	$(BIN)/python -m tests.codegen.vecmath.sweep_vecmath
+	$(BIN)/python -m tests.codegen.vecmath.sample_vecmath
 
 bench: $(INSTALLED) $(PEERS_INSTALLED) ## Compare speeds with other programs (half an hour; see docs/benchmarks.md)
 	@mkdir -p build

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from llvmlite import ir
 
 from graphc.codegen import program
-from graphc.codegen.compiled_code import CompiledCode
+from graphc.codegen.caching.compiled_code import CompiledCode
+from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
-from graphc.codegen.object_cache import ObjectCache
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.translation import object_codes
 from graphc.ir import dims, scalar

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from graphc.codegen.elements import Elements
-from graphc.codegen.parallel import emit_task
+from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.nests.shapes import runs_straight
+from graphc.codegen.nests.statements import Statements
 from graphc.codegen.scopes import Scopes
-from graphc.codegen.shapes import runs_straight
-from graphc.codegen.statements import Statements
 from graphc.codegen.target import Target
+from graphc.codegen.threads.parallel import emit_task
 from graphc.codegen.values import I64, POINTER, VOID, memory_type
 from graphc.ir import dims
 from graphc.schedule.kernel import Axis, Kernel, Loop, sizes_of

@@ -10,15 +10,15 @@ from collections.abc import Mapping, Sequence
 
 from llvmlite import ir
 
-from graphc.codegen import parallel
-from graphc.codegen.elements import Elements
+from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.kernels import function_name, outer_loop, symbol_names
-from graphc.codegen.loops import cut_unit
-from graphc.codegen.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
-from graphc.codegen.pool import TASK_TYPE
+from graphc.codegen.nests.loops import cut_unit
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
-from graphc.codegen.together import Together
+from graphc.codegen.threads import parallel
+from graphc.codegen.threads.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
+from graphc.codegen.threads.pool import TASK_TYPE
+from graphc.codegen.threads.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
 from graphc.ir.dims import symbol
 from graphc.ir.node import Node

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.codegen import object_cache
-from graphc.codegen.object_cache import ObjectCache
+from graphc.codegen.caching import object_cache
+from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.inspection.view import Note, View
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.call_layout import ALIGNED, CONTIGUOUS, WRITABLE, NumPyArray
+from graphc.codegen.calls.layout import ALIGNED, CONTIGUOUS, WRITABLE, NumPyArray
 
 Array = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ _HEADER = 16
 
 @functools.cache
 def is_as_expected() -> bool:
-    """Whether Python's and NumPy's objects have the layout of `call_layout.NumPyArray`."""
+    """Whether Python's and NumPy's objects have the layout of `layout.NumPyArray`."""
     if sys.implementation.name != "cpython" or ctypes.sizeof(ctypes.c_void_p) != 8:
         return False
     if sysconfig.get_config_var("Py_GIL_DISABLED") or object.__basicsize__ != _HEADER:

@@ -11,11 +11,11 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from graphc.codegen.call_function import CALL, TRY, emit_call
-from graphc.codegen.call_layout import Links
-from graphc.codegen.call_lists import ENTER, LEAVE, POP_ARENA, PUSH_ARENA, PUSH_SIGNATURE
-from graphc.codegen.call_steps import STEPS, emit_steps
-from graphc.codegen.compiled_code import object_of_part
+from graphc.codegen.caching.compiled_code import object_of_part
+from graphc.codegen.calls.function import CALL, TRY, emit_call
+from graphc.codegen.calls.layout import Links
+from graphc.codegen.calls.lists import ENTER, LEAVE, POP_ARENA, PUSH_ARENA, PUSH_SIGNATURE
+from graphc.codegen.calls.steps import STEPS, emit_steps
 from graphc.codegen.target import Target, current_target
 from graphc.errors import CompileError
 from graphc.runtime import array_layout
@@ -32,7 +32,7 @@ _METHODS = {
 
 
 class Block(np.ndarray[Any, Any]):
-    """Memory of results, see `graphc.codegen.call_blocks`.
+    """Memory of results, see `graphc.codegen.calls.blocks`.
 
     A type of its own, so that NumPy takes a result for the base of its views, and not the block.
     """
@@ -42,7 +42,7 @@ class Block(np.ndarray[Any, Any]):
 
 @dataclass(frozen=True)
 class CallCode:
-    """Functions of `graphc.codegen.call_function`, `call_lists` and `call_steps`.
+    """Functions of `graphc.codegen.calls.function`, `lists` and `steps`.
 
     `call` and `attempt` are addresses of what Python calls. The others are short and keep the
     GIL, but for `steps`, which gives it up.
@@ -103,7 +103,7 @@ def _compiled(target: Target, record_offset: int) -> bytes:
 
 @functools.cache
 def links() -> Words[int]:
-    """The struct of `call_layout.Links`, which lives as long as the process."""
+    """The struct of `layout.Links`, which lives as long as the process."""
     names = {field: sys.intern(name) for field, name in _METHODS.items()}
     _kept.extend(names.values())
     words = zeros(len(Links))

@@ -1,4 +1,4 @@
-"""The structs of `graphc/codegen/call_layout.py` for a loaded program, made from its tables."""
+"""The structs of `graphc/codegen/calls/layout.py` for a loaded program, made from its tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.call_layout import (
+from graphc.codegen.calls.layout import (
     MOST_BLOCKS,
     STATUS_WORDS,
     WORD,

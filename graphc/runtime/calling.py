@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.codegen.call_layout import Form
+from graphc.codegen.calls.layout import Form
 from graphc.codegen.executable import Executable
 from graphc.errors import FeedError
 from graphc.ir.dtypes import DType
@@ -73,7 +73,7 @@ class BoundStep:
             into = [None if array is None else plain(array, dtype) for array, dtype in pairs]
         return given.results(self._fetches, step.compute(arrays, into))
 
-    # Methods that native code calls, see `graphc.codegen.call_layout.Links`
+    # Methods that native code calls, see `graphc.codegen.calls.layout.Links`
 
     _call_slowly = __call__
 

@@ -9,7 +9,7 @@ from typing import Any
 from graphc.api.graph import Graph
 from graphc.api.tensor import Tensor
 from graphc.api.updates import Assignment, Group
-from graphc.codegen.call_layout import Form
+from graphc.codegen.calls.layout import Form
 from graphc.errors import FetchError
 
 

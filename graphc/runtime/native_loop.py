@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.call_layout import Feed as FeedField
-from graphc.codegen.call_layout import Stacked, Steps
+from graphc.codegen.calls.layout import Feed as FeedField
+from graphc.codegen.calls.layout import Stacked, Steps
 from graphc.codegen.executable import Role
 from graphc.errors import OutOfRangeError
 from graphc.runtime.call_code import CallCode
@@ -64,7 +64,7 @@ class NativeLoop:
         return out_of_range(self._program.native.executable.sites[number - 1], index, size)
 
     def _feed(self, feed: Feed, slot: int) -> tuple[int, ...]:
-        """A row of the struct `call_layout.Feed`."""
+        """A row of the struct `layout.Feed`."""
         base, is_gathered = feed.array.ctypes.data, feed.rows is not None and self._permutes
         if not is_gathered:
             return base, feed.stride, slot, -1, 0, 0

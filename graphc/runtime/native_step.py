@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from graphc.codegen.call_layout import Program
+from graphc.codegen.calls.layout import Program
 from graphc.codegen.executable import Executable, Role
 from graphc.errors import SessionError
 from graphc.ir.graph import Graph

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.codegen.call_layout import Cell, State
+from graphc.codegen.calls.layout import Cell, State
 from graphc.errors import SessionError
 from graphc.ir.node import Node
 from graphc.runtime.call_code import CallCode

@@ -1,4 +1,4 @@
-"""Thread pools: the memory, life and end of what `graphc/codegen/pool.py` emits.
+"""Thread pools: the memory, life and end of what `graphc/codegen/threads/pool.py` emits.
 
 Workers are threads of the C library, not of Python: they never hold or want the GIL, so a pool
 can end its workers wherever Python happens to drop it, in the middle of a garbage collection too;
@@ -19,10 +19,10 @@ from typing import Any, Self
 
 import llvmlite.binding as llvm
 
-from graphc.codegen.compiled_code import object_of_part
-from graphc.codegen.pool import emit_pool, is_available, pool_bytes
-from graphc.codegen.pool_function import LINE, STARTED
+from graphc.codegen.caching.compiled_code import object_of_part
 from graphc.codegen.target import Target, current_target
+from graphc.codegen.threads.pool import emit_pool, is_available, pool_bytes
+from graphc.codegen.threads.pool_function import LINE, STARTED
 from graphc.errors import AttributeValueError, CompileError, SessionError
 
 #: How many threads a session uses that has not been told.
@@ -165,7 +165,7 @@ def _end(code: PoolCode, memory: Any, address: int) -> None:
 
 @dataclass(frozen=True)
 class PoolCode:
-    """The pool's functions in this process, see `graphc.codegen.pool.emit_pool`."""
+    """The pool's functions in this process, see `graphc.codegen.threads.pool.emit_pool`."""
 
     parallel_for: Any
     initialize: Any

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from graphc.codegen.caching.object_cache import current_cache
 from graphc.codegen.executable import Executable, Input, Role
-from graphc.codegen.object_cache import current_cache
 from graphc.compiler import compile_graph, declared_input
 from graphc.ir.graph import Graph
 from graphc.runtime.binding import bind

@@ -1,6 +1,6 @@
 """Who may use a session's variables: several runs that read them, or one that may write them.
 
-Runs that go through native code alone look at the same words (`call_layout.State`), and come here
+Runs that go through native code alone look at the same words (`layout.State`), and come here
 only when somebody is in the way. Who has to wait gets a ticket and stands in a queue, past which
 nobody goes.
 
@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
-from graphc.codegen.call_layout import State, Ticket
+from graphc.codegen.calls.layout import State, Ticket
 from graphc.errors import SessionError
 from graphc.runtime.call_code import CallCode
 from graphc.runtime.words import Words, address, zeros

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from graphc.codegen.object_cache import ObjectCache
+from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.inspection.cache import cache_view
 
 

@@ -13,7 +13,7 @@ from tests.ops.sampling import Case
 ULPS = 4.0
 #: Functions whose reference is the weaker side, with absolute errors of up to 8 units of 1 near
 #: their roots (CPython's lgamma, and the recurrence of digamma). The machine code of both is held
-#: to mpmath in `tests/codegen/test_vecmath.py`. (units, the least size they are units of)
+#: to mpmath in `tests/codegen/vecmath/test_vecmath.py`. (units, the least size they are units of)
 ROUGH_REFERENCE = {"lgamma": (16.0, 1.0), "digamma": (16.0, 1.0)}
 
 #: Errors of sums and products, as a multiple of the dtype's epsilon and of the sum of the absolute

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.codegen.call_layout import NumPyArray
+from graphc.codegen.calls.layout import NumPyArray
 from graphc.runtime import array_layout
 from graphc.runtime.calling import BoundStep
 

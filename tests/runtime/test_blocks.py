@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.codegen.call_layout import LARGE_BYTES, MOST_BLOCKS
+from graphc.codegen.calls.layout import LARGE_BYTES, MOST_BLOCKS
 from graphc.errors import OutOfRangeError, SessionError
 from graphc.runtime.native import MOST_SIGNATURES
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import graphc as gc
-from graphc.codegen.call_layout import Program
+from graphc.codegen.calls.layout import Program
 from graphc.runtime.calling import BoundStep
 from graphc.runtime.native_step import NativeStep
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.codegen.call_layout import Cell
+from graphc.codegen.calls.layout import Cell
 from graphc.errors import SessionError
 from graphc.runtime.native_step import code
 from graphc.runtime.native_variables import NativeVariables, Place

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.codegen.call_layout import LARGE_BYTES
+from graphc.codegen.calls.layout import LARGE_BYTES
 from graphc.errors import FeedError, SessionError
 
 

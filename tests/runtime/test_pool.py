@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphc.codegen.pool import is_available
+from graphc.codegen.threads.pool import is_available
 from graphc.errors import AttributeValueError, SessionError
 from graphc.runtime import pool as pool_module
 from graphc.runtime.pool import Pool, default_threads, pool_code

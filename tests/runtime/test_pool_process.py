@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from graphc.codegen.pool import is_available
+from graphc.codegen.threads.pool import is_available
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from graphc.codegen.call_layout import State, Ticket
+from graphc.codegen.calls.layout import State, Ticket
 from graphc.errors import SessionError
 from graphc.runtime.native_step import code
 from graphc.runtime.turns import Turns

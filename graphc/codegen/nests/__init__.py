@@ -1,0 +1,1 @@
+"""Statements, loops and reductions of kernels as LLVM IR, each kind of loop in its best form."""

@@ -1,0 +1,171 @@
+"""The statements of a kernel as LLVM IR."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from llvmlite import ir
+
+from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.nests import sorting
+from graphc.codegen.nests.extremes import combiner_for
+from graphc.codegen.nests.folds import Folds, to_state
+from graphc.codegen.nests.loops import Loops
+from graphc.codegen.nests.reductions import COMBINERS, State
+from graphc.codegen.nests.shapes import old_value
+from graphc.codegen.nests.stores import emit_stores
+from graphc.codegen.values import constant_like, lane_count, splat
+from graphc.ir.dtypes import bool_
+from graphc.ir.scalar import Expr
+from graphc.schedule.kernel import Combine, Fold, Loop, Sort, Statement, Store, Update
+
+Body = tuple[Statement, ...]
+
+
+class Statements:
+    """Emits statements into a kernel's function, loops marked so `lanes` positions at a time."""
+
+    def __init__(self, elements: Elements, lanes: int) -> None:
+        self.elements = elements
+        self.scopes = elements.scopes
+        self.lanes = lanes
+        self.folds = Folds(elements)
+        self.loops = Loops(self)
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        return self.scopes.builder
+
+    def emit(self, body: Body) -> None:
+        """Emit statements one after another."""
+        for statement in _runs(body):
+            match statement:
+                case list():
+                    self._store(statement)
+                case Update():
+                    self._update(statement)
+                case Combine():
+                    self.folds.combine(statement)
+                case Loop():
+                    self.loop(statement)
+                case Fold():
+                    self.folds.begin(statement)
+                    self.emit(statement.body)
+                    self.folds.finish(statement)
+                case Sort():
+                    with self.loops.if_any(self.elements.size(statement.axis.extent)):
+                        sorting.emit(self.elements, statement)
+
+    def loop(self, loop: Loop, bounds: tuple[ir.Value, ir.Value] | None = None) -> None:
+        """A loop over its axis, or over the part of it between two bounds."""
+        self.loops.emit(loop, bounds)
+
+    def _store(self, stores: Sequence[Store]) -> None:
+        if any(self.elements.reads_changing(store.value) for store in stores):
+            for store in stores:
+                emit_stores(self.elements, [store])
+        else:
+            emit_stores(self.elements, stores)
+
+    # Updates ---------------------------------------------------------------------------------
+
+    def _update(self, update: Update) -> None:
+        self.elements.size(update.offset)  # reports an index out of range
+        inside: AbstractContextManager[None] = nullcontext()
+        if update.where is not None:
+            inside = self.scopes.guard(self.elements.value(update.where))
+        with inside:
+            old = self.elements.current(update.target, update.offset)
+            self.elements.store(update.target, update.offset, self._updated(update, old))
+
+    def _updated(self, update: Update, old: ir.Value) -> ir.Value:
+        """An old value with that of the update taken in."""
+        value = self.elements.value(update.value)
+        lanes = max(lane_count(old), lane_count(value))
+        parts = (splat(self.builder, part, lanes) for part in (old, value))
+        combiner, dtype = COMBINERS[update.combiner], update.value.dtype
+        first, second = (to_state(self.builder, part, dtype is bool_) for part in parts)
+        (total,) = combiner.merge(self.builder, dtype, (first,), (second,))
+        if dtype is bool_:
+            total = self.builder.icmp_unsigned("!=", total, constant_like(total, 0))
+        return total
+
+    @contextmanager
+    def kept(self, change: Update | Store) -> Iterator[Callable[[Update | Store], None]]:
+        """What is changed, in a register in between: calls inside take in changes of it."""
+        old = self.elements.current(change.target, change.offset)
+        if isinstance(change, Update) and combiner_for(change.combiner, change.value.dtype).result:
+            with self._noted(change, old) as take:
+                yield take
+            return
+        cell = self.scopes.allocate(old.type)
+        self.builder.store(old, cell)
+
+        def grow(more: Update | Store) -> None:
+            before = self.builder.load(cell, typ=old.type)
+            if isinstance(more, Update):
+                after = self._updated(more, before)
+            else:
+                after = self._with_old(more, before)
+            self.builder.store(after, cell)
+
+        yield grow
+        total = self.builder.load(cell, typ=old.type)
+        self.elements.store(change.target, change.offset, total)
+
+    @contextmanager
+    def _noted(self, change: Update, old: ir.Value) -> Iterator[Callable[[Update | Store], None]]:
+        """As `kept`, for what is combined in a state of several parts."""
+        dtype = change.value.dtype
+        combiner, lanes = combiner_for(change.combiner, dtype), lane_count(old)
+        start = zip(combiner.types(dtype, lanes), combiner.identity(dtype), strict=True)
+        none = tuple(
+            splat(self.builder, ir.Constant(type_.element if lanes > 1 else type_, number), lanes)
+            for type_, number in start
+        )
+        state = combiner.grow(self.builder, dtype, none, (old,), None)
+        cells = tuple(self.scopes.allocate(part.type) for part in state)
+
+        def keep(parts: State) -> None:
+            for part, cell in zip(parts, cells, strict=True):
+                self.builder.store(part, cell)
+
+        def kept() -> State:
+            pairs = zip(cells, state, strict=True)
+            return tuple(self.builder.load(cell, typ=part.type) for cell, part in pairs)
+
+        def grow(more: Update | Store) -> None:
+            value = splat(self.builder, self.elements.value(more.value), lanes)
+            keep(combiner.grow(self.builder, dtype, kept(), (value,), None))
+
+        keep(state)
+        yield grow
+        assert combiner.result is not None
+        total = combiner.result(self.builder, dtype, kept())
+        self.elements.store(change.target, change.offset, total)
+
+    def _with_old(self, store: Store, old: ir.Value) -> ir.Value:
+        """The new value, and nothing of it remembered that was made of the old one."""
+        memo = self.scopes.stack[-1].memo
+        memo[old_value(store)] = old
+        value = self.elements.value(store.value)
+        stale = [k for k in memo if isinstance(k, Expr) and self.elements.reads_changing(k)]
+        for key in stale:
+            del memo[key]
+        return value
+
+
+def _runs(body: Body) -> Iterator[list[Store] | Statement]:
+    """Statements one by one, but stores that follow one another together."""
+    stores: list[Store] = []
+    for statement in body:
+        if isinstance(statement, Store):
+            stores.append(statement)
+            continue
+        if stores:
+            yield stores
+            stores = []
+        yield statement
+    if stores:
+        yield stores

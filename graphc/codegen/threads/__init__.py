@@ -1,0 +1,1 @@
+"""The thread pool, and how launches are shared out among its threads."""
