@@ -7,6 +7,7 @@ computes, so that it can be kept and used by other programs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from llvmlite import ir
 
@@ -15,12 +16,11 @@ from graphc.codegen.kernels import function_name, outer_loop, symbol_names
 from graphc.codegen.nests.loops import cut_unit
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
-from graphc.codegen.threads import parallel
 from graphc.codegen.threads.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
 from graphc.codegen.threads.pool import TASK_TYPE
 from graphc.codegen.threads.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
-from graphc.ir.dims import symbol
+from graphc.ir.dims import Size, symbol
 from graphc.ir.node import Node
 from graphc.ir.scalar import Site
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
@@ -46,6 +46,17 @@ def emit_entry(
     return module
 
 
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """What all launches of a kernel have in common; sizes in the kernel's own dims."""
+
+    task: ir.Function
+    symbols: tuple[str, ...]
+    extent: Size
+    work: Size
+    unit: int
+
+
 class _Entry:
     def __init__(
         self,
@@ -64,7 +75,7 @@ class _Entry:
         self._checked_launch = emit_checked_launch(module, self._launch)
         several = any(launch.beside for launch in schedule.launches)
         self._together = Together(module) if several else None
-        self._tasks: dict[str, ir.Function] = {}
+        self._entered: dict[str, _Entered] = {}
         self._scopes = Scopes(self._function)
         self._elements = Elements(self._scopes, {}, frozenset(), self._function.args[2], {})
 
@@ -76,7 +87,7 @@ class _Entry:
         batches = [
             [self._schedule.launches[k] for k in batch] for batch in self._schedule.batches()
         ]
-        widest = max((sum(map(_context_words, batch)) for batch in batches), default=0)
+        widest = max((sum(map(self._context_words, batch)) for batch in batches), default=0)
         contexts = self._scopes.allocate(I64, widest)
         job = self._scopes.allocate(I64, Together.words(max(map(len, batches), default=0)))
         first_site = 0
@@ -95,7 +106,7 @@ class _Entry:
         pointers = [
             builder.load(word(builder, table, self._slots[b]), typ=POINTER) for b in launch.operands
         ]
-        names = symbol_names(launch.kernel)
+        names = self._kernel(launch).symbols
         dims = [self._elements.size(launch.sized(symbol(name))) for name in names]
         for k, value in enumerate([*pointers, *dims]):
             builder.store(value, word(builder, context, OWN + k))
@@ -107,17 +118,16 @@ class _Entry:
         self._together.begin(builder, job)
         for launch in batch:
             context = word(builder, contexts, place)
-            place += _context_words(launch)
+            place += self._context_words(launch)
             self._fill(launch, context)
-            given = [job, self._task(launch.kernel), context, *self._extent(launch)]
-            builder.call(self._together.join, given)
+            builder.call(self._together.join, [job, *self._given(launch, context)])
         self._together.run(builder, self._function.args[3], job)
 
     def _run(self, launch: Launch, context: ir.Value, first_site: int) -> None:
         """Launch a kernel, whose own words are in the context."""
         builder = self._scopes.builder
         status, pool = self._function.args[2:]
-        given = [pool, self._task(launch.kernel), context, *self._extent(launch)]
+        given = [pool, *self._given(launch, context)]
         if not launch.sites:
             builder.call(self._launch, given)
             return
@@ -125,25 +135,25 @@ class _Entry:
         with builder.if_then(failed, likely=False):
             builder.ret_void()
 
-    def _task(self, kernel: Kernel) -> ir.Function:
-        name = task_name(function_name(kernel))
-        if name not in self._tasks:
-            self._tasks[name] = ir.Function(self._function.module, TASK_TYPE, name=name)
-        return self._tasks[name]
+    def _given(self, launch: Launch, context: ir.Value) -> list[ir.Value]:
+        """The task, its context, positions of the outermost loop, all the work, and the unit."""
+        kernel = self._kernel(launch)
+        sizes = [self._elements.size(launch.sized(size)) for size in (kernel.extent, kernel.work)]
+        return [kernel.task, context, *sizes, I64(kernel.unit)]
 
-    def _extent(self, launch: Launch) -> list[ir.Value]:
-        """Positions of the outermost loop, all the work, and the unit in which to cut."""
-        loop = outer_loop(launch.kernel)
-        if loop is None:
-            all_work = self._elements.size(launch.sized(work(launch.kernel)))
-            return [parallel.ONE, all_work, parallel.ONE]
-        sizes = launch.sized(loop.axis.extent), launch.sized(work(launch.kernel))
-        unit = I64(cut_unit(loop, launch.kernel))
-        return [*map(self._elements.size, sizes), unit]
+    def _context_words(self, launch: Launch) -> int:
+        return OWN + len(launch.kernel.arguments) + len(self._kernel(launch).symbols)
 
+    def _kernel(self, launch: Launch) -> _Entered:
+        name = function_name(launch.kernel)
+        if name not in self._entered:
+            self._entered[name] = self._enter(launch.kernel, task_name(name))
+        return self._entered[name]
 
-def _context_words(launch: Launch) -> int:
-    return OWN + len(launch.kernel.arguments) + len(symbol_names(launch.kernel))
+    def _enter(self, kernel: Kernel, name: str) -> _Entered:
+        task, loop = ir.Function(self._function.module, TASK_TYPE, name=name), outer_loop(kernel)
+        extent, unit = (loop.axis.extent, cut_unit(loop, kernel)) if loop else (1, 1)
+        return _Entered(task, symbol_names(kernel), extent, work(kernel), unit)
 
 
 def checked_sites(launches: tuple[Launch, ...]) -> list[Site]:
