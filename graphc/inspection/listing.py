@@ -45,12 +45,6 @@ def optimized_view(graph: Graph, records: Sequence[PassRecord], after: str | Non
     return View(data | graph_data(graph), tuple(blocks), large_constants(graph))
 
 
-def _pass_row(record: PassRecord) -> tuple[object, ...]:
-    changed = "yes" if record.changed else ""
-    milliseconds = f"{record.seconds * 1e3:.2f}"
-    return record.name, milliseconds, record.nodes_before, record.nodes_after, changed
-
-
 def pass_data(record: PassRecord) -> dict[str, Any]:
     """What a pass did."""
     return {

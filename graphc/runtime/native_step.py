@@ -62,7 +62,7 @@ class NativeStep:
     def __init__(
         self, graph: Graph, native: Native, variables: NativeVariables, pool: SessionPool
     ) -> None:
-        self._native, executable = native, native.executable
+        executable = native.executable
         self.nodes, self.placeholders = graph.placeholders, executable.placeholders
         self.executable: Executable | None = executable
         self._variables, self._pool, self._code = variables, pool, code()

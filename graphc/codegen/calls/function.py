@@ -72,13 +72,8 @@ def emit_call(target: Target, record_offset: int) -> ir.Module:
 
 def _emit_call(module: ir.Module) -> None:
     w = Writer(module, CALL, POINTER, [POINTER, POINTER, I64, POINTER])
-    self, arguments, count, names = w.arguments
-    count = w.builder.and_(count, I64(~_OFFSET_BIT & (2**64 - 1)))
-    done = w.call(_ATTEMPT, self, arguments, count, names, I1(0))
-    with w.when(w.differ(done, NULL), likely=True):
-        w.leave(done)
-    with w.when(w.differ(w.call("PyErr_Occurred"), NULL)):
-        w.leave(NULL)
+    self, arguments, _, names = w.arguments
+    count = _attempted(w, locked=False)
     total = w.variable(count)
     with w.when(w.differ(names, NULL)):
         named = w.call("PyTuple_Size", names, result=I64)
@@ -94,16 +89,22 @@ def _emit_call(module: ir.Module) -> None:
     w.leave(w.call("PyObject_VectorcallMethod", method, given, with_self, names))
 
 
-def _emit_try(module: ir.Module) -> None:
-    w = Writer(module, TRY, POINTER, [POINTER, POINTER, I64, POINTER])
+def _attempted(w: Writer, *, locked: bool) -> ir.Value:
+    """Leave with the results or the error of an attempt; the count, where nothing has happened."""
     self, arguments, count, names = w.arguments
     count = w.builder.and_(count, I64(~_OFFSET_BIT & (2**64 - 1)))
-    done = w.call(_ATTEMPT, self, arguments, count, names, I1(1))
+    done = w.call(_ATTEMPT, self, arguments, count, names, I1(int(locked)))
     with w.when(w.differ(done, NULL), likely=True):
         w.leave(done)
     with w.when(w.differ(w.call("PyErr_Occurred"), NULL)):
         w.leave(NULL)
-    not_done = w.pointer(w.pointer(_record(w, self), Call.LINKS), Links.NOT_DONE)
+    return count
+
+
+def _emit_try(module: ir.Module) -> None:
+    w = Writer(module, TRY, POINTER, [POINTER, POINTER, I64, POINTER])
+    _attempted(w, locked=True)
+    not_done = w.pointer(w.pointer(_record(w, w.arguments[0]), Call.LINKS), Links.NOT_DONE)
     w.acquire(not_done)
     w.leave(not_done)
 

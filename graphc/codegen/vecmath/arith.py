@@ -206,10 +206,6 @@ class Lanes:
         """The difference a - b, wrapping."""
         return self.builder.sub(self._int(a), self._int(b))
 
-    def int_mul(self, a: IntOperand, b: IntOperand) -> ir.Value:
-        """The product a * b, wrapping; slow for 64 bits on many targets."""
-        return self.builder.mul(self._int(a), self._int(b))
-
     def shl(self, n: IntOperand, count: IntOperand) -> ir.Value:
         """The integer n shifted left; 0 <= count < bits."""
         return self.builder.shl(self._int(n), self._int(count))
