@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from graphc.ir.dtypes import DType, float32, int64
+from graphc.ir.dtypes import DType, float32, int8, int64
 from graphc.ir.node import Node
 from graphc.ir.opdef import Array, Kind
 from graphc.ops import ops
@@ -134,6 +134,10 @@ KNOWN: dict[str, tuple[Node, int, int]] = {
     ),
     "picked from the first rows": (
         ops.gather(of(6, 3), along(0), I, axes=(0, 1), position=0), 0, 0,
+    ),
+    "picked by a count that wraps around": (
+        ops.gather(of(200, 3), ops.iota(shape=(200,), dtype=int8, axis=0), axes=(0,), position=0),
+        0, 0,
     ),
     "a product": (ops.matmul(of(4, 3), of(3, 5)), 0, 0),
     "what is scanned": (ops.cumsum(X, axis=2), 0, 0),
