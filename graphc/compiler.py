@@ -15,6 +15,7 @@ from graphc.codegen.caching.compiled_code import CompiledCode
 from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
+from graphc.codegen.products.tile_objects import tile_objects
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.translation import object_codes
 from graphc.ir import dims, scalar
@@ -207,7 +208,10 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
     assert made.kernels is not None and made.objects is not None and made.sharing is not None
     variables = {node: k for k, node in enumerate(graph.variables)}
     made.executable = Executable(
-        objects=tuple(made.objects[name] for name in (*made.kernels, program.ENTRY)),
+        objects=(
+            *(made.objects[name] for name in (*made.kernels, program.ENTRY)),
+            *tile_objects(made.kernels.values(), made.target),
+        ),
         entry=program.ENTRY,
         slots=tuple(made.slots.values()),
         symbols=symbols(graph),

@@ -19,7 +19,7 @@ from graphc.codegen.target import Target
 from graphc.codegen.threads.parallel import emit_task
 from graphc.codegen.values import I64, POINTER, VOID, memory_type
 from graphc.ir import dims
-from graphc.schedule.kernel import Axis, Kernel, Loop, sizes_of
+from graphc.schedule.kernel import Axis, Kernel, Loop, axes_of, sizes_of
 
 #: No wider than this many lanes, whatever the element: index vectors are of 64-bit integers. Bytes
 #: that no position is computed for, side by side, have as many as there are partial results.
@@ -31,8 +31,7 @@ def symbol_names(kernel: Kernel) -> tuple[str, ...]:
     own: set[str] = set()
     found: set[str] = set()
     for statement in kernel.statements():
-        if isinstance(statement, Loop) or hasattr(statement, "axis"):
-            own.add(statement.axis.name)
+        own.update(axis.name for axis in axes_of(statement))
         for size in sizes_of(statement):
             found |= dims.symbols(size)
     for expr in kernel.expressions():
@@ -97,7 +96,7 @@ def _emit_function(module: ir.Module, kernel: Kernel, target: Target) -> ir.Func
     function.attributes.add("nounwind")
     scopes = Scopes(function)
     elements = _elements(function, scopes, kernel, symbols)
-    statements = Statements(elements, lanes_for(kernel, target))
+    statements = Statements(elements, lanes_for(kernel, target), target)
     if loop is None:
         statements.emit(kernel.body)
     else:
@@ -131,4 +130,5 @@ def _elements(
     changing = {argument.name for argument in kernel.arguments if argument.written}
     changing |= {room.name for room in kernel.scratch}
     extents = {argument.name: argument.size for argument in kernel.arguments}
-    return Elements(scopes, buffers, frozenset(changing), status, sites, extents)
+    shared = frozenset(argument.name for argument in kernel.arguments if argument.shares)
+    return Elements(scopes, buffers, frozenset(changing), status, sites, extents, shared)

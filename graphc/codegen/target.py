@@ -26,6 +26,11 @@ class Target:
     features: str
     vector_bits: int
 
+    @property
+    def vector_registers(self) -> int:
+        """How many vectors its registers hold."""
+        return 16 if self.triple.startswith("x86_64") and self.vector_bits < 512 else 32
+
     def machine(self, level: int = 2) -> Any:
         """A new LLVM target machine; each just-in-time compiler takes one for itself.
 

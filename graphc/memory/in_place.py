@@ -18,6 +18,7 @@ from graphc.schedule.kernel import (
     Fold,
     Kernel,
     Loop,
+    Product,
     Sort,
     Statement,
     Store,
@@ -59,13 +60,14 @@ class _Accesses:
     def __init__(self) -> None:
         self.loads: dict[str, list[_Access]] = {}
         self.stores: dict[str, list[_Access]] = {}
+        self.kept: set[str] = set()
         self._place = 0
         self._loop = 0
 
     def allow(self, written: str, read: str) -> bool:
         """Whether everything is read before something else is written over it."""
         stores = self.stores.get(written, [])
-        if not stores or read in self.stores:
+        if not stores or read in self.stores or read in self.kept:
             return False
         loads = self.loads.get(read, [])
         return all(_reads_first(load, store) for store in stores for load in loads)
@@ -80,6 +82,10 @@ class _Accesses:
                     self.collect(inner, *self._inside(axis, loops, axes))
                 case Fold(_, inner):
                     self.collect(inner, loops, axes)
+                case Product(row=row, column=column, body=inner):
+                    self._keep(statement)
+                    around = self._inside(row, loops, axes)
+                    self.collect(inner, *self._inside(column, *around))
                 case Sort(axis=axis, target=target, offset=offset):
                     # the whole line is read before any of it is written
                     self._read(statement, *self._inside(axis, loops, axes))
@@ -89,6 +95,11 @@ class _Accesses:
                     self._write(target, offset, loops, axes)
                 case _:
                     self._read(statement, loops, axes)
+
+    def _keep(self, product: Product) -> None:
+        """The operands of a product are read block by block, in no order that is promised."""
+        loads = (expr for expr in scalar.walk(roots_of(product)) if expr.name == "load")
+        self.kept.update(str(load.source) for load in loads)
 
     def _inside(
         self, axis: Axis, loops: tuple[int, ...], axes: tuple[Axis, ...]

@@ -16,6 +16,7 @@ from graphc.schedule.kernel import (
     Fold,
     Kernel,
     Loop,
+    Product,
     Sort,
     Statement,
     Store,
@@ -41,9 +42,9 @@ def _arranged(body: Body, pairs: Pairs) -> Body:
     found: list[Statement] = []
     run: list[Statement] = []
     for statement in body:
-        if isinstance(statement, Loop | Fold):
+        if isinstance(statement, Loop | Fold | Product):
             statement = replace(statement, body=_arranged(statement.body, pairs))
-        if isinstance(statement, Store | Loop | Fold):
+        if isinstance(statement, Store | Loop | Fold | Product):
             run.append(statement)
             continue
         found += [*_sorted(run, pairs), statement]
@@ -107,6 +108,8 @@ def _effects(statement: Statement) -> _Effects:
             reads |= {one.target} if isinstance(one, Update) else set()
         elif isinstance(one, Fold):
             leaves |= {reduction.result for reduction in one.reductions}
+        elif isinstance(one, Product):
+            leaves.add(one.result)
         elif isinstance(one, Sort):
             writes |= {one.target, one.keys, one.places}
         for expr in _parts(one):

@@ -13,6 +13,7 @@ from graphc.schedule.kernel import (
     Combine,
     Fold,
     Loop,
+    Product,
     Sort,
     Statement,
     Store,
@@ -88,6 +89,9 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
             done[expr] = change(expr)
         return done[expr]
 
+    def resized(axis: Axis) -> Axis:
+        return replace(axis, extent=move(axis.extent))
+
     def made(statement: Statement) -> Statement:
         match statement:
             case Store():
@@ -100,10 +104,19 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
             case Combine():
                 return replace(statement, operands=tuple(map(value, statement.operands)))
             case Loop():
-                axis = replace(statement.axis, extent=move(statement.axis.extent))
+                axis = resized(statement.axis)
                 return replace(statement, axis=axis, body=tuple(map(made, statement.body)))
             case Fold():
                 return replace(statement, body=tuple(map(made, statement.body)))
+            case Product():
+                return replace(
+                    statement,
+                    row=resized(statement.row), column=resized(statement.column),
+                    columns=tuple(map(resized, statement.columns)),
+                    depth=tuple(map(resized, statement.depth)),
+                    left=value(statement.left), right=value(statement.right),
+                    body=tuple(map(made, statement.body)),
+                )  # fmt: skip
             case Sort():
                 return replace(statement, key=value(statement.key), offset=move(statement.offset))
 

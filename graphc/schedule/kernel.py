@@ -152,7 +152,32 @@ class Sort:
     positions: bool
 
 
-Statement = Store | Update | Combine | Loop | Fold | Sort
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Statements for every row and column, with the sum over `depth` of left times right.
+
+    `left` depends on the row and the depth, `right` on the depth and the position in `columns`,
+    which `column` counts through; both may read memory in any way. Each sum is a chain of
+    multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
+    """
+
+    result: str
+    dtype: DType
+    row: Axis
+    column: Axis
+    columns: tuple[Axis, ...]
+    depth: tuple[Axis, ...]
+    left: Expr
+    right: Expr
+    body: tuple[Statement, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """All axes that it runs over."""
+        return (self.row, self.column, *self.columns, *self.depth)
+
+
+Statement = Store | Update | Combine | Loop | Fold | Sort | Product
 
 
 @dataclass(frozen=True)
@@ -259,8 +284,19 @@ def walk(body: tuple[Statement, ...]) -> Iterator[Statement]:
     """Every statement of a body, outer ones first."""
     for statement in body:
         yield statement
-        if isinstance(statement, Loop | Fold):
+        if isinstance(statement, Loop | Fold | Product):
             yield from walk(statement.body)
+
+
+def axes_of(statement: Statement) -> tuple[Axis, ...]:
+    """The axes that a statement itself runs over."""
+    match statement:
+        case Loop(axis=axis) | Sort(axis=axis):
+            return (axis,)
+        case Product():
+            return statement.axes
+        case _:
+            return ()
 
 
 def values_of(statement: Statement) -> tuple[Expr, ...]:
@@ -274,6 +310,8 @@ def values_of(statement: Statement) -> tuple[Expr, ...]:
             return operands
         case Sort(key=key):
             return (key,)
+        case Product(left=left, right=right):
+            return (left, right)
         case Loop() | Fold():
             return ()
 
@@ -285,8 +323,8 @@ def sizes_of(statement: Statement) -> tuple[Size, ...]:
             return (offset,)
         case Sort(axis=axis, offset=offset):
             return (axis.extent, offset)
-        case Loop(axis=axis):
-            return (axis.extent,)
+        case Loop() | Product():
+            return tuple(axis.extent for axis in axes_of(statement))
         case Combine() | Fold():
             return ()
 
@@ -339,8 +377,23 @@ class _Writer:
                     f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
                 ]
                 return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
+            case Product(result, _, _, _, _, depth, left, right, body):
+                one, other = (part.text(self.names) for part in (left, right))
+                return [
+                    f"{indent}{result} = sum over {' and '.join(map(str, depth))} of",
+                    f"{indent}    {one}",
+                    f"{indent}  * {other}",
+                    f"{indent}for {self._places(statement)}:",
+                    *self._body(body, indent + "  "),
+                ]
             case _:
                 return [indent + self._line(statement)]
+
+    def _places(self, product: Product) -> str:
+        column = f"column {product.column}"
+        if product.columns != (product.column,):
+            column += f" through {' and '.join(map(str, product.columns))}"
+        return f"row {product.row}, {column}"
 
     def _is_cut(self, loop: Loop) -> bool:
         return self.kernel.parallel and loop is self.kernel.body[0]

@@ -15,6 +15,7 @@ from graphc.schedule.keeping import is_buffer, is_literal
 from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
+from graphc.schedule.products import is_product, product_kernel
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.separation import separations
 
@@ -68,6 +69,8 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = sort_kernel(group, fusion)
         case _ if group.has_rows and not group.firm:
             kernel = row_kernel(group, fusion)
+        case _ if is_product(group):
+            kernel = product_kernel(group, fusion) or point_kernel(group, fusion)
         case _:
             kernel = point_kernel(group, fusion)
     made, operands = kernel

@@ -15,6 +15,7 @@ from graphc.schedule.kernel import (
     Fold,
     Kernel,
     Loop,
+    Product,
     Sort,
     Statement,
     Store,
@@ -38,6 +39,9 @@ _OPERATIONS = {
 #: How much slower than the element's own bytes: reads where the program says, and loops that
 #: take one element at a time.
 _GATHERED, _SINGLE = 4, 8
+
+#: Multiply-adds of four bytes in a unit, where their operands are in registers.
+_MULTIPLY_ADDS = 6
 
 #: Units per element and level of a sort.
 _SORTED = 100
@@ -68,9 +72,23 @@ class _Estimate:
                     for reduction in reductions:
                         self._locals[reduction.result] = len(axes)
                     total += self.body(inner, axes, vector)
+                case Product():
+                    total += self._product(statement, axes)
                 case _:
                     total += self._statement(statement, axes, vector)
         return total
+
+    def _product(self, product: Product, axes: tuple[Axis, ...]) -> Size:
+        """Multiply-adds by the vector, and what is done with the results."""
+        inside = axes
+        for axis in (product.row, product.column):
+            inside = (*inside, self._entered(axis, inside))
+        self._locals[product.result] = len(inside)
+        points = _counts(inside)[-1]
+        steps = dims.product(axis.extent for axis in product.depth)
+        weight = product.dtype.itemsize // 4
+        chains = dims.floordiv(points * steps * weight, _MULTIPLY_ADDS)
+        return chains + self.body(product.body, inside, True)
 
     def _statement(self, statement: Statement, axes: tuple[Axis, ...], vector: bool) -> Size:
         slow = 1 if vector else _SINGLE

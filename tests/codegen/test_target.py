@@ -31,7 +31,7 @@ X86 = [
 
 
 #: What the code calls of its own.
-OWN = ("kernel_", "launch", "checked_launch", "join", "joint_task", "run_together")
+OWN = ("kernel_", "graphc_tile", "launch", "checked_launch", "join", "joint_task", "run_together")
 
 
 def every_stage() -> Graph:

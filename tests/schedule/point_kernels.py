@@ -48,12 +48,12 @@ POINT_KERNELS = {
         """,
         """
         kernel(a0: f32[64*n], a1: f32[640], a2: f32[10], out a3: f32[10*n]) {
-          parallel for $0 < n:
-            vector for $1 < 10:
-              fold %r0 = dot:
-                for $2 < 64:
-                  %r0 <- a0[64*$0 + $2], a1[$1 + 10*$2]
-              a3[10*$0 + $1] = maximum(add(%r0, a2[$1]), 0x0.0p+0)
+          parallel for $0 < (n + 127)//128:
+            %r0 = sum over $3 < 64 of
+                a0[8192*$0 + 64*$1 + $3]
+              * a1[$2 + 10*$3]
+            for row $1 < -max(-128, 128*$0 - n), column $2 < 10:
+              a3[1280*$0 + 10*$1 + $2] = maximum(add(%r0, a2[$2]), 0x0.0p+0)
         }
         """,
     ),
@@ -66,12 +66,12 @@ POINT_KERNELS = {
         """,
         """
         kernel(a0: f32[8*n], a1: f32[3*n], out a2: f32[24]) {
-          parallel for $0 < 8:
-            vector for $1 < 3:
-              fold %r0 = dot:
-                for $2 < n:
-                  %r0 <- a0[$0 + 8*$2], a1[$1 + 3*$2]
-              a2[3*$0 + $1] = %r0
+          parallel for $0 < 1:
+            %r0 = sum over $3 < n of
+                a0[$1 + 8*$3]
+              * a1[$2 + 3*$3]
+            for row $1 < 8, column $2 < 3:
+              a2[3*$1 + $2] = %r0
         }
         """,
     ),
@@ -83,13 +83,12 @@ POINT_KERNELS = {
         """,
         """
         kernel(a0: f32[8*b*n], a1: f32[24*b], out a2: f32[3*b*n]) {
-          parallel for $0 < b:
-            for $1 < n:
-              vector for $2 < 3:
-                fold %r0 = dot:
-                  for $3 < 8:
-                    %r0 <- a0[8*$0*n + 8*$1 + $3], a1[24*$0 + $2 + 3*$3]
-                a2[3*$0*n + 3*$1 + $2] = %r0
+          parallel for $0 < ((n + 127)//128)*b:
+            %r0 = sum over $3 < 8 of
+                a0[8*($0//((n + 127)//128))*n + 1024*($0%((n + 127)//128)) + 8*$1 + $3]
+              * a1[24*($0//((n + 127)//128)) + $2 + 3*$3]
+            for row $1 < -max(-128, 128*($0%((n + 127)//128)) - n), column $2 < 3:
+              a2[3*($0//((n + 127)//128))*n + 384*($0%((n + 127)//128)) + 3*$1 + $2] = %r0
         }
         """,
     ),

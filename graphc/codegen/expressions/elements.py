@@ -57,6 +57,7 @@ class Elements:
     status: ir.Value
     sites: dict[Site, int]
     extents: dict[str, Size] = field(default_factory=dict)
+    shared: frozenset[str] = frozenset()
     _needs: dict[Expr | Dim, frozenset[str]] = field(default_factory=dict)
     _loads: dict[Expr, bool] = field(default_factory=dict)
     _fresh: dict[Expr, bool] = field(default_factory=dict)

@@ -15,10 +15,12 @@ from graphc.codegen.nests.loops import Loops
 from graphc.codegen.nests.reductions import COMBINERS, State
 from graphc.codegen.nests.shapes import old_value
 from graphc.codegen.nests.stores import emit_stores
+from graphc.codegen.products.products import Products
+from graphc.codegen.target import Target
 from graphc.codegen.values import constant_like, lane_count, splat
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Combine, Fold, Loop, Sort, Statement, Store, Update
+from graphc.schedule.kernel import Combine, Fold, Loop, Product, Sort, Statement, Store, Update
 
 Body = tuple[Statement, ...]
 
@@ -26,12 +28,13 @@ Body = tuple[Statement, ...]
 class Statements:
     """Emits statements into a kernel's function, loops marked so `lanes` positions at a time."""
 
-    def __init__(self, elements: Elements, lanes: int) -> None:
+    def __init__(self, elements: Elements, lanes: int, target: Target) -> None:
         self.elements = elements
         self.scopes = elements.scopes
         self.lanes = lanes
         self.folds = Folds(elements)
         self.loops = Loops(self)
+        self.products = Products(self, target)
 
     @property
     def builder(self) -> ir.IRBuilder:
@@ -53,6 +56,8 @@ class Statements:
                     self.folds.begin(statement)
                     self.emit(statement.body)
                     self.folds.finish(statement)
+                case Product():
+                    self.products.emit(statement)
                 case Sort():
                     with self.loops.if_any(self.elements.size(statement.axis.extent)):
                         sorting.emit(self.elements, statement)

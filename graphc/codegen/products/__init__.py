@@ -1,0 +1,1 @@
+"""Products of matrices and their like, as blocks of register tiles."""

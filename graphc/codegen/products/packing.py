@@ -1,0 +1,85 @@
+"""Packing what lies in rows in memory: copies, with the rows that follow asked for ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.products.tile import LINE, fetch
+from graphc.codegen.scopes import Window
+from graphc.codegen.values import I64, lane_numbers, memory_type, splat
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Size, Symbol
+from graphc.ir.scalar import Expr
+from graphc.schedule.kernel import Axis, Store
+
+#: Rows that are asked for before they are copied.
+AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Copied rows: elements side by side along `along`, and `step` of them from row to row."""
+
+    row: Axis
+    along: Axis
+    step: Size
+
+
+def plain_rows(axes: tuple[Axis, ...], store: Store) -> Rows | None:
+    """How a store of loops over axes copies rows; None if it does something else."""
+    load = store.value
+    if len(axes) != 2 or load.name != "load" or load.args or scalar.opaque_values(load.offset):
+        return None
+    row, along = axes
+    steps = [_step(load.offset, axis) for axis in axes]
+    if steps[1] != 1 or steps[0] is None or _step(store.offset, along) != 1:
+        return None
+    return Rows(row, along, steps[0])
+
+
+def _step(offset: Size, axis: Axis) -> Size | None:
+    split = dims.affine(offset, Symbol(axis.name, axis.extent - 1))
+    return None if split is None else split[0]
+
+
+def emit_copy(elements: Elements, rows: Rows, store: Store, lanes: int) -> None:
+    """The copy."""
+    scopes, load = elements.scopes, store.value
+    end = elements.size(rows.row.extent)
+    length = elements.size(rows.along.extent)
+    with (
+        scopes.loop(rows.row.name, I64(0), end),
+        scopes.loop(rows.along.name, I64(0), length, lanes) as position,
+    ):
+        with masked(elements, rows.along.name, lanes, length, position):
+            elements.store(store.target, store.offset, elements.value(load))
+        _fetch_row(elements, load, rows.step, lanes)
+
+
+def _fetch_row(elements: Elements, load: Expr, step: Size, lanes: int) -> None:
+    """Ask for the elements some rows on."""
+    builder = elements.builder
+    pointer, dtype = elements.buffers[str(load.source)]
+    rows = builder.mul(elements.size(step), I64(AHEAD))
+    place = builder.add(elements.size(load.offset), rows)
+    for k in range(0, lanes, LINE // dtype.itemsize):
+        offset = builder.add(place, I64(k))
+        fetch(builder, builder.gep(pointer, [offset], source_etype=memory_type(dtype)))
+
+
+@contextmanager
+def masked(
+    elements: Elements, name: str, lanes: int, length: ir.Value, position: ir.Value
+) -> Iterator[None]:
+    """Inside, the axis of that name has a window from the position on, up to a length."""
+    builder, scopes = elements.builder, elements.scopes
+    left = splat(builder, builder.sub(length, position), lanes)
+    mask = builder.icmp_signed("<", lane_numbers(lanes), left)
+    outside, scopes.window = scopes.window, Window(name, lanes, mask)
+    yield
+    scopes.window = outside

@@ -1,0 +1,366 @@
+"""A product as loops over tiles.
+
+Panels of the right operand are packed by depth and columns, rows of the left one beside them; both
+are read through the expressions that the kernel has for them, so a view, a conversion or a formula
+costs no pass of its own. A tile's results go to a small square, from which the product's statements
+read them. Where depth takes several panels, sums wait in the memory of a result, if there is one
+to which nothing else belongs, else in a block of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from llvmlite import ir
+
+from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut
+from graphc.codegen.products.packing import emit_copy, masked, plain_rows
+from graphc.codegen.products.tile import Strides, TileShape, declare_tile, tile_shape
+from graphc.codegen.target import Target
+from graphc.codegen.values import I1, I64, memory_type, register_type, zeros
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Size, Symbol
+from graphc.ir.scalar import Expr
+from graphc.schedule.collapse import collapse, rebuilt, substituted
+from graphc.schedule.kernel import Axis, Product, Statement, Store, roots_of, walk
+from graphc.schedule.points import nest
+
+if TYPE_CHECKING:
+    from graphc.codegen.nests.statements import Statements
+
+Body = tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a product is emitted: the tile, the blocks, and how the left operand is packed."""
+
+    tile: TileShape
+    blocks: Blocking
+    by_depth: bool
+
+    @property
+    def strides(self) -> Strides:
+        """Elements between neighbours in what is packed."""
+        left = (1, self.blocks.rows) if self.by_depth else (self.blocks.depth, 1)
+        return Strides(*left, self.right_step)
+
+    @property
+    def right_step(self) -> int:
+        """Elements of a packed step of depth: no multiple of a page, whose lines would collide."""
+        return self.blocks.columns + self.tile.lanes
+
+
+def plan(product: Product, target: Target) -> Plan:
+    """How a product is emitted for a target."""
+    tile = tile_shape(product.dtype.bits, target)
+    return Plan(tile, blocking(product.dtype.itemsize, tile), _runs_by_rows(product))
+
+
+def _runs_by_rows(product: Product) -> bool:
+    """Whether neighbouring rows are neighbours in what the left operand reads."""
+    symbol = Symbol(product.row.name, product.row.extent - 1)
+    loads = [expr for expr in scalar.walk((product.left,)) if expr.name == "load"]
+    splits = [dims.affine(load.offset, symbol) for load in loads]
+    return bool(splits) and all(split is not None and split[0] == 1 for split in splits)
+
+
+class Products:
+    """Emits a kernel's products."""
+
+    def __init__(self, statements: Statements, target: Target) -> None:
+        self.statements, self.target = statements, target
+        self.elements, self.scopes = statements.elements, statements.elements.scopes
+
+    def emit(self, product: Product) -> None:
+        """All rows and columns of a product."""
+        _Emission(self, product).emit()
+
+
+class _Emission:
+    def __init__(self, products: Products, product: Product) -> None:
+        self.statements, self.product = products.statements, product
+        self.elements, self.scopes = products.elements, products.scopes
+        self.plan = plan(product, products.target)
+        blocks = self.plan.blocks
+        self.depth = cut(product.depth, blocks.depth)
+        self.columns = cut(product.columns, blocks.columns)
+        self.rows = cut((product.row,), blocks.rows)
+        self.element = register_type(product.dtype)
+        self.tile = declare_tile(
+            self.builder.module, self.element, self.plan.tile, self.plan.strides
+        )
+        self._claim_memory()
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        return self.scopes.builder
+
+    def _claim_memory(self) -> None:
+        """Room for packed operands, a tile's results, and sums that wait."""
+        blocks, tile, name = self.plan.blocks, self.plan.tile, self.product.result
+        self.is_deep = not self._fits_a_panel()
+        self.waiting = _waiting_place(self.product, self.elements.shared)
+        self.is_plain = self.waiting is not None and _is_plain(self.product)
+        sizes = {
+            "left": blocks.rows * blocks.depth,
+            "right": self.plan.right_step * blocks.depth,
+            "tile": tile.rows * tile.columns,
+            "zeros": tile.columns,
+        }
+        if self.is_deep and self.waiting is None:
+            sizes["sums"] = blocks.rows * self.plan.right_step
+        self.names = {what: f"{name}.{what}" for what in sizes}
+        for what, size in sizes.items():
+            memory = self.scopes.allocate(memory_type(self.product.dtype), size)
+            memory.align = 64
+            self.elements.buffers[self.names[what]] = (memory, self.product.dtype)
+        self.elements.changing |= set(self.names.values())
+
+    def _fits_a_panel(self) -> bool:
+        steps = dims.product(axis.extent for axis in self.product.depth)
+        return isinstance(steps, int) and steps <= self.plan.blocks.depth
+
+    def _memory(self, what: str) -> ir.Value:
+        return self.elements.buffers[self.names[what]][0]
+
+    # Loops -----------------------------------------------------------------------------------
+
+    def emit(self) -> None:
+        kind = ir.ArrayType(self.element, self.plan.tile.columns)
+        self.builder.store(zeros(kind), self._memory("zeros"))
+        if self.waiting is not None or not self.is_deep:
+            with self._panels(self.columns), self._panels(self.depth):
+                self._pack_right()
+                with self._panels(self.rows):
+                    self._block()
+        else:
+            with self._panels(self.columns), self._panels(self.rows), self._panels(self.depth):
+                self._pack_right()
+                self._block()
+
+    @contextmanager
+    def _panels(self, cut: Cut) -> Iterator[None]:
+        """Code inside runs for every panel, with its base and count bound."""
+        with ExitStack() as stack:
+            for axis in cut.outer:
+                end = self.elements.size(axis.extent)
+                stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
+            end = self.elements.size(cut.axis.extent)
+            if cut in (self.depth,) and not isinstance(end, ir.Constant):
+                end = self._larger(end, I64(1))  # sums of nothing have one panel too
+            base = stack.enter_context(self.scopes.loop(cut.base, I64(0), end, cut.run))
+            total = self.elements.size(cut.axis.extent)
+            count = self._smaller(self.builder.sub(total, base), I64(cut.run))
+            self.scopes.bind(cut.count, count)
+            yield
+
+    def _smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    def _larger(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
+
+    def _count(self, cut: Cut) -> ir.Value:
+        """Positions in the current panel."""
+        return self.builder.mul(self.scopes.find(cut.count), I64(cut.size))
+
+    # Packing ---------------------------------------------------------------------------------
+
+    def _pack_right(self) -> None:
+        store = Store(
+            self.names["right"],
+            self.plan.right_step * self.depth.place + self.columns.place,
+            self._moved(self.product.right),
+        )
+        self._pack((*self.depth.inner, *self.columns.inner), store)
+
+    def _pack_left(self) -> None:
+        axes = (*self.rows.inner, *self.depth.inner)
+        place = self.plan.blocks.depth * self.rows.place + self.depth.place
+        if self.plan.by_depth:
+            axes = (*self.depth.inner, *self.rows.inner)
+            place = self.plan.blocks.rows * self.depth.place + self.rows.place
+        self._pack(axes, Store(self.names["left"], place, self._moved(self.product.left)))
+
+    def _pack(self, axes: tuple[Axis, ...], store: Store) -> None:
+        joined, body = collapse(axes, (store,))
+        match body:
+            case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
+                emit_copy(self.elements, rows, copy, self.statements.lanes)
+            case _:
+                self.statements.emit(nest(joined, body))
+
+    def _moved(self, expr: Expr) -> Expr:
+        """An operand at the positions inside the panels."""
+        moved = self.rows.positions | self.columns.positions | self.depth.positions
+        return expr.substitute(moved)
+
+    # Tiles -----------------------------------------------------------------------------------
+
+    def _block(self) -> None:
+        """The tiles of the rows and columns at hand."""
+        tile = self.plan.tile
+        self._pack_left()
+        columns, rows = self._count(self.columns), self._count(self.rows)
+        with (
+            self.scopes.loop("tile.column", I64(0), columns, tile.columns) as column,
+            self.scopes.loop("tile.row", I64(0), rows, tile.rows) as row,
+        ):
+            here = (
+                self._smaller(self.builder.sub(rows, row), I64(tile.rows)),
+                self._smaller(self.builder.sub(columns, column), I64(tile.columns)),
+            )
+            self._tile(row, column, here)
+
+    def _tile(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
+        builder, tile, strides = self.builder, self.plan.tile, self.plan.strides
+        left = self._at(self._memory("left"), builder.mul(row, I64(strides.left_row)))
+        right = self._at(self._memory("right"), column)
+        begun, step = self._memory("zeros"), I64(0)
+        goal, goal_step = self._memory("tile"), I64(tile.columns)
+        is_last: ir.Value | None = None
+        if self.is_deep or self.is_plain:
+            waiting, waiting_step = self._waiting(row, column)
+            is_first, is_last = self._ends()
+            begun = builder.select(is_first, begun, waiting)
+            step = builder.select(is_first, step, waiting_step)
+            if self.is_plain:
+                is_last = zeros(I1)
+            goal = builder.select(is_last, goal, waiting)
+            goal_step = builder.select(is_last, goal_step, waiting_step)
+        depth = self._count(self.depth)
+        builder.call(self.tile, [left, right, depth, begun, goal, step, goal_step, *here])
+        if self.is_plain:
+            return
+        with ExitStack() as stack:
+            if is_last is not None:
+                stack.enter_context(self.scopes.guard(is_last))
+            self._finish(row, column, here)
+
+    def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
+        return self.builder.gep(base, [offset], source_etype=self.element)
+
+    def _ends(self) -> tuple[ir.Value, ir.Value]:
+        """Whether the panel of depth is the first, and whether it is the last."""
+        builder, cut = self.builder, self.depth
+        base = self.scopes.find(cut.base)
+        first = builder.icmp_signed("==", base, I64(0))
+        end = builder.add(base, I64(cut.run))
+        last = builder.icmp_signed(">=", end, self.elements.size(cut.axis.extent))
+        for axis in cut.outer:
+            position = self.scopes.find(axis.name)
+            first = builder.and_(first, builder.icmp_signed("==", position, I64(0)))
+            most = builder.sub(self.elements.size(axis.extent), I64(1))
+            last = builder.and_(last, builder.icmp_signed("==", position, most))
+        return first, last
+
+    def _waiting(self, row: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """Where a tile's sums wait between panels of depth, and from row to row."""
+        if self.waiting is None:
+            step = I64(self.plan.right_step)
+            offset = self.builder.add(self.builder.mul(row, step), column)
+            return self._at(self._memory("sums"), offset), step
+        target, offset_of, step_size = self.waiting
+        with self._positions(row, column):
+            start = self.elements.size(dims.substitute(offset_of, self._at_tile()))
+            return (
+                self._at(self.elements.buffers[target][0], start),
+                self.elements.size(step_size),
+            )
+
+    @contextmanager
+    def _positions(self, row: ir.Value, column: ir.Value) -> Iterator[None]:
+        """The row and column of the tile's corner, within the product, under names."""
+        builder = self.builder
+        base = builder.add(self.scopes.find(self.rows.base), row)
+        self.scopes.bind("tile.row.place", base)
+        self.scopes.bind("tile.column.place", builder.add(self._first_column(), column))
+        yield
+
+    def _first_column(self) -> ir.Value:
+        """Where the panel of columns begins, counted through all of them."""
+        place: ir.Value = I64(0)
+        for axis in (*self.columns.outer, self.columns.axis):
+            name = self.columns.base if axis is self.columns.axis else axis.name
+            extent = self.elements.size(axis.extent)
+            place = self.builder.add(self.builder.mul(place, extent), self.scopes.find(name))
+        return self.builder.mul(place, I64(self.columns.size))
+
+    def _at_tile(self) -> dict[str, Size]:
+        return {
+            self.product.row.name: dims.symbol("tile.row.place"),
+            self.product.column.name: dims.symbol("tile.column.place"),
+        }
+
+    # Results ---------------------------------------------------------------------------------
+
+    def _finish(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
+        """The product's statements for the results of a tile."""
+        tile = self.plan.tile
+        rows, columns = here
+        with self._positions(row, column):
+            inner = dims.symbol("tile.r", tile.rows - 1), dims.symbol("tile.c", tile.columns - 1)
+            corner = self._at_tile()
+            moved = {
+                name: corner[name] + position for name, position in zip(corner, inner, strict=True)
+            }
+            result = scalar.load(
+                self.names["tile"], tile.columns * inner[0] + inner[1], self.product.dtype
+            )
+            local = scalar.local(self.product.result, self.product.dtype)
+            body = rebuilt(
+                substituted(self.product.body, moved),
+                lambda expr: scalar.rebuild(expr, lambda part: result if part is local else part),
+                lambda size: size,
+            )
+            with self.scopes.loop("tile.r", I64(0), rows):
+                self._row(columns, body)
+
+    def _row(self, columns: ir.Value, body: Body) -> None:
+        """A row of a tile, a vector at a time."""
+        lanes = self.statements.lanes
+        with (
+            self.scopes.loop("tile.c", I64(0), columns, lanes) as position,
+            masked(self.elements, "tile.c", lanes, columns, position),
+        ):
+            self.statements.emit(body)
+
+
+def _waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size, Size] | None:
+    """A result in whose memory sums can wait: its name, the offset, and elements from row to row.
+
+    It is of the sums' dtype, its columns lie side by side, and nothing in the product reads it.
+    """
+    reads = {
+        str(expr.source)
+        for statement in walk((product,))
+        for expr in scalar.walk(roots_of(statement))
+        if expr.name == "load"
+    }
+    for statement in product.body:
+        if not isinstance(statement, Store) or statement.value.dtype is not product.dtype:
+            continue
+        if statement.target in reads | shared:
+            continue
+        by_column = dims.affine(statement.offset, _symbol(product.column))
+        by_row = dims.affine(statement.offset, _symbol(product.row))
+        if by_column is not None and by_column[0] == 1 and by_row is not None:
+            return statement.target, statement.offset, by_row[0]
+    return None
+
+
+def _is_plain(product: Product) -> bool:
+    """Whether all that is done with the sums is to store them."""
+    match product.body:
+        case (Store(value=value),):
+            return value is scalar.local(product.result, product.dtype)
+        case _:
+            return False
+
+
+def _symbol(axis: Axis) -> Symbol:
+    return Symbol(axis.name, axis.extent - 1)

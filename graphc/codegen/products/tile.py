@@ -1,0 +1,196 @@
+"""The register tile: a few rows by a few vectors of columns of a product, all of them in registers.
+
+For every step of depth it loads the vectors of the right operand once and one element of the left
+for each row. Each element of the result is a chain of multiply-adds in the order of depth, begun
+at zero or at what earlier steps left, so its bits depend on no size of tile or block.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphc.codegen.target import Target
+from graphc.codegen.values import (
+    I1,
+    I32,
+    I64,
+    POINTER,
+    VOID,
+    intrinsic,
+    overloaded,
+    splat,
+    suffix,
+    zeros,
+)
+
+#: Bytes of a cache line, on nearly every machine.
+LINE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class TileShape:
+    """Rows, vectors of columns, and lanes of a vector."""
+
+    rows: int
+    vectors: int
+    lanes: int
+
+    @property
+    def columns(self) -> int:
+        return self.vectors * self.lanes
+
+
+@dataclass(frozen=True, slots=True)
+class Strides:
+    """Elements between neighbours in what a tile reads: all known when it is compiled."""
+
+    left_row: int
+    left_depth: int
+    right_depth: int
+
+
+def tile_shape(bits: int, target: Target) -> TileShape:
+    """As many results as registers hold beside two vectors and an element of the operands."""
+    return TileShape(14 if target.vector_registers >= 32 else 6, 2, target.vector_bits // bits)
+
+
+def fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
+    """Bring an address into the cache, if there is memory at it."""
+    kinds = (ir.Constant(I32, kind) for kind in (0, 3, 1))  # to read, keep it near, data
+    overloaded(builder, "llvm.prefetch.p0", VOID, address, *kinds)
+
+
+def tile_name(element: ir.Type, shape: TileShape, strides: Strides) -> str:
+    """What the function of a tile is called."""
+    sizes = (shape.rows, shape.vectors, shape.lanes)
+    steps = (strides.left_row, strides.left_depth, strides.right_depth)
+    return f"graphc_tile.{element}." + ".".join(map(str, (*sizes, *steps)))
+
+
+def declare_tile(
+    module: ir.Module, element: ir.Type, shape: TileShape, strides: Strides
+) -> ir.Function:
+    """A tile's function, to be called from the module."""
+    name = tile_name(element, shape, strides)
+    known = module.globals.get(name)
+    return known if known is not None else ir.Function(module, _TYPE, name=name)
+
+
+_TYPE = ir.FunctionType(VOID, [POINTER, POINTER, I64, POINTER, POINTER, I64, I64, I64, I64])
+
+
+def emit_tile(
+    module: ir.Module, element: ir.Type, shape: TileShape, strides: Strides
+) -> ir.Function:
+    """`void tile(left, right, depth, from, to, step, row, rows, columns)`: one tile of results.
+
+    Results begin at those in `from`, which has `step` elements from row to row, and go to `to`,
+    which has `row`. Only the first `rows` and `columns` of them are read and written.
+    """
+    function = declare_tile(module, element, shape, strides)
+    function.attributes.add("nounwind")
+    _Tile(function, element, shape, strides).emit()
+    return function
+
+
+class _Tile:
+    def __init__(
+        self, function: ir.Function, element: ir.Type, shape: TileShape, strides: Strides
+    ) -> None:
+        self.function, self.element, self.shape, self.strides = function, element, shape, strides
+        self.vector = ir.VectorType(element, shape.lanes)
+        self.size = 4 if isinstance(element, ir.FloatType) else 8
+        self.cells = [(r, v) for r in range(shape.rows) for v in range(shape.vectors)]
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+
+    def emit(self) -> None:
+        left, right, depth, source, target, step, row, rows, columns = self.function.args
+        masks = self._masks(rows, columns)
+        begun = [self._load(self._cell(source, step, r, v), masks[r][v]) for r, v in self.cells]
+        self._fetch_ahead(source, step)
+        totals = self._grown(left, right, depth, begun)
+        for (r, v), total in zip(self.cells, totals, strict=True):
+            self._store(self._cell(target, row, r, v), total, masks[r][v])
+        self.builder.ret_void()
+
+    def _fetch_ahead(self, source: ir.Value, step: ir.Value) -> None:
+        """Ask for what the tile below will begin with: it would have to wait for it."""
+        below = self._cell(source, step, self.shape.rows, 0)
+        lanes = LINE // self.size
+        for r in range(self.shape.rows):
+            for column in range(0, self.shape.columns, lanes):
+                offset = self.builder.add(self.builder.mul(step, I64(r)), I64(column))
+                address = self.builder.gep(below, [offset], source_etype=self.element)
+                fetch(self.builder, address)
+
+    def _number(self, r: int, v: int) -> int:
+        return r * self.shape.vectors + v
+
+    def _masks(self, rows: ir.Value, columns: ir.Value) -> list[list[ir.Value]]:
+        """For each row and vector, which of its columns exist; none in rows that do not."""
+        builder, lanes = self.builder, self.shape.lanes
+        bits = builder.shl(I64(-1), columns)  # of as many as a tile may have, fewer than 64
+        present = builder.not_(bits)
+        found = []
+        for r in range(self.shape.rows):
+            here = builder.select(builder.icmp_signed("<", I64(r), rows), present, I64(0))
+            parts = [builder.lshr(here, I64(v * lanes)) for v in range(self.shape.vectors)]
+            small = [builder.trunc(part, ir.IntType(lanes)) for part in parts]
+            found.append([builder.bitcast(part, ir.VectorType(I1, lanes)) for part in small])
+        return found
+
+    def _grown(
+        self, left: ir.Value, right: ir.Value, depth: ir.Value, begun: list[ir.Value]
+    ) -> list[ir.Value]:
+        """The results after all steps of depth."""
+        builder, before = self.builder, self.builder.block
+        body, after = (self.function.append_basic_block(n) for n in ("step", "steps.done"))
+        builder.cbranch(builder.icmp_signed("<", I64(0), depth), body, after)
+        builder.position_at_end(body)
+        steps, lefts, rights = (builder.phi(t) for t in (I64, POINTER, POINTER))
+        totals = [builder.phi(self.vector) for _ in self.cells]
+        vectors = [
+            builder.load(
+                builder.gep(rights, [I64(v * self.shape.lanes)], source_etype=self.element),
+                typ=self.vector, align=self.size,
+            )
+            for v in range(self.shape.vectors)
+        ]  # fmt: skip
+        grown: list[ir.Value] = []
+        for r in range(self.shape.rows):
+            address = builder.gep(
+                lefts, [I64(r * self.strides.left_row)], source_etype=self.element
+            )
+            single = splat(builder, builder.load(address, typ=self.element), self.shape.lanes)
+            for v, vector in enumerate(vectors):
+                total = totals[self._number(r, v)]
+                grown.append(intrinsic(builder, "llvm.fma", self.vector, single, vector, total))
+        left_next = builder.gep(lefts, [I64(self.strides.left_depth)], source_etype=self.element)
+        right_next = builder.gep(rights, [I64(self.strides.right_depth)], source_etype=self.element)
+        done = builder.add(steps, I64(1))
+        builder.cbranch(builder.icmp_signed("<", done, depth), body, after)
+        pairs = [(steps, I64(0), done), (lefts, left, left_next), (rights, right, right_next)]
+        for phi, first, following in [*pairs, *zip(totals, begun, grown, strict=True)]:
+            phi.add_incoming(first, before)
+            phi.add_incoming(following, body)
+        builder.position_at_end(after)
+        ended = [builder.phi(self.vector) for _ in self.cells]
+        for phi, first, last in zip(ended, begun, grown, strict=True):
+            phi.add_incoming(first, before)
+            phi.add_incoming(last, body)
+        return ended
+
+    def _cell(self, base: ir.Value, row: ir.Value, r: int, v: int) -> ir.Value:
+        offset = self.builder.add(self.builder.mul(row, I64(r)), I64(v * self.shape.lanes))
+        return self.builder.gep(base, [offset], source_etype=self.element)
+
+    def _load(self, address: ir.Value, mask: ir.Value) -> ir.Value:
+        name = f"llvm.masked.load.{suffix(self.vector)}.p0"
+        align = ir.Constant(I32, self.size)
+        return overloaded(self.builder, name, self.vector, address, align, mask, zeros(self.vector))
+
+    def _store(self, address: ir.Value, value: ir.Value, mask: ir.Value) -> None:
+        name = f"llvm.masked.store.{suffix(self.vector)}.p0"
+        overloaded(self.builder, name, VOID, value, address, ir.Constant(I32, self.size), mask)

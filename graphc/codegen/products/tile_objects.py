@@ -1,0 +1,42 @@
+"""The object code of tiles: one for each shape and layout, shared by all products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from llvmlite import ir
+
+from graphc.codegen.caching.compiled_code import object_of_part
+from graphc.codegen.products.products import plan
+from graphc.codegen.products.tile import Strides, TileShape, emit_tile, tile_name
+from graphc.codegen.target import Target
+from graphc.codegen.translation import object_codes
+from graphc.codegen.values import register_type
+from graphc.ir.dtypes import DType
+from graphc.schedule.kernel import Kernel, Product
+
+
+def tile_objects(kernels: Iterable[Kernel], target: Target) -> tuple[bytes, ...]:
+    """Objects of all the tiles that kernels call."""
+    needed: dict[tuple[DType, TileShape, Strides], None] = {}
+    for kernel in kernels:
+        for statement in kernel.statements():
+            if isinstance(statement, Product):
+                made = plan(statement, target)
+                needed[statement.dtype, made.tile, made.strides] = None
+    return tuple(_object(*key, target) for key in needed)
+
+
+@cache
+def _object(dtype: DType, shape: TileShape, strides: Strides, target: Target) -> bytes:
+    element = register_type(dtype)
+    name = tile_name(element, shape, strides)
+
+    def make() -> bytes:
+        module = ir.Module(name=name)
+        module.triple = target.triple
+        emit_tile(module, element, shape, strides)
+        return object_codes({name: module}, target)[name]
+
+    return object_of_part(name, target, make)

@@ -1,0 +1,202 @@
+"""Kernels of products: blocks of rows and columns, with what is done to every result.
+
+A product is any sum of products of two operands, of matrices or along windows of an image. The
+dims of its result are rows if only the left operand depends on them, columns if only the right one
+does; those on which both depend are a stack of products. Blocks of all three are shared out among
+threads. Neither they nor anything that the code generator cuts changes a bit, since every
+result is one chain of multiply-adds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.ir import dims, lowering, scalar
+from graphc.ir.dims import Dim, Size
+from graphc.ir.indexing import delinearize, linearize
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import Shape
+from graphc.schedule.collapse import collapse
+from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.kernel import Kernel, Loop, Product, Statement, Store
+from graphc.schedule.reading import Buffer, Builder
+
+Limits = tuple[tuple[int | None, int], ...]
+
+#: Up to how many rows, or columns, a product has, and how many of them a block has at most:
+#: enough that packing them costs little, few enough that a product of some size is shared out.
+#: Columns are only cut as rows are where there is but one block of rows.
+ROWS = ((128, 128), (512, 256), (2048, 512), (None, 1024))
+COLUMNS = ((None, 1024),)
+
+#: Rows or columns of a block where it is not known how many there are.
+UNKNOWN = 128, 512
+
+#: Blocks have a multiple of this many rows and columns, unless they are the last.
+UNIT = 32
+
+#: Multiply-adds, as far as is known, below which a product is as fast as a plain loop.
+FEWEST = 1 << 12
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The dims of a product's result, by number: stacks, rows and columns."""
+
+    stack: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    swapped: bool
+
+
+def is_product(group: Group) -> bool:
+    """Whether a group is led by a sum of products of floats that is worth blocks."""
+    node = group.nodes[0]
+    rule = node.op.lowering
+    if not isinstance(rule, lowering.Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
+        return False
+    steps = dims.product((*node.shape, *rule.extents(node)))
+    return not isinstance(steps, int) or steps >= FEWEST
+
+
+def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
+    """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
+    roles = _roles(group.nodes[0], fusion)
+    return None if roles is None else _Blocks(group, fusion, roles).build()
+
+
+def _roles(node: Node, fusion: Fusion) -> Roles | None:
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Reduce)
+    builder = Builder(fusion)
+    axes = [builder.axis(size) for size in node.shape]
+    depth = [builder.axis(size) for size in rule.extents(node)]
+    index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
+    operands = rule.operands(node, index, inner, builder.reader(node))
+    left, right = (_needs(operand) for operand in operands)
+    found: dict[tuple[bool, bool], list[int]] = {}
+    for k, axis in enumerate(axes):
+        if axis.extent != 1:
+            found.setdefault((axis.name in left, axis.name in right), []).append(k)
+    rows, columns = found.get((True, False), []), found.get((False, True), [])
+    swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
+    if swapped:
+        rows, columns = columns, rows
+    stack = found.get((True, True), []) + found.get((False, False), [])
+    if not columns or len(found.get((False, False), [])) > 0:
+        return None
+    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
+
+
+def _needs(expr: Expr) -> frozenset[str]:
+    names: set[str] = set()
+    for part in scalar.walk((expr,)):
+        for size in part.indices():
+            names |= dims.symbols(size)
+    return frozenset(names)
+
+
+class _Blocks:
+    """A product's kernel under construction."""
+
+    def __init__(self, group: Group, fusion: Fusion, roles: Roles) -> None:
+        self.group, self.fusion, self.roles = group, fusion, roles
+        self.node = group.nodes[0]
+        rule = self.node.op.lowering
+        assert isinstance(rule, lowering.Reduce)
+        self.rule = rule
+        self.builder = Builder(fusion)
+
+    def build(self) -> tuple[Kernel, tuple[Buffer, ...]]:
+        shape, roles, builder = self.node.shape, self.roles, self.builder
+        stack = tuple(shape[k] for k in roles.stack)
+        height = dims.product(shape[k] for k in roles.rows)
+        width = tuple(shape[k] for k in roles.columns)
+        row_block, column_block = _block_sizes(height, width)
+        rows, columns = _count(height, row_block), _count(dims.product(width), column_block)
+        block = builder.axis(dims.product((*stack, rows, columns)))
+        *place, row_number, column_number = delinearize(block.position, (*stack, rows, columns))
+        row = builder.axis(_extent(height, row_block, row_number))
+        column = builder.axis(_extent(dims.product(width), column_block, column_number))
+        inner = (column,) if len(width) == 1 else tuple(builder.axis(size) for size in width)
+        depth = tuple(builder.axis(size) for size in self.rule.extents(self.node))
+        at_row = delinearize(row_block * row_number + row.position, self._sizes(roles.rows))
+        at_column = (
+            (column_block * column_number + column.position,)
+            if len(width) == 1
+            else tuple(axis.position for axis in inner)
+        )
+        index = self._index(tuple(place), at_row, at_column)
+        reader = builder.reader(self.node)
+        steps = tuple(axis.position for axis in depth)
+        left, right = self.rule.operands(self.node, index, steps, reader)
+        if roles.swapped:
+            left, right = right, left
+        name = builder.result()
+        body = self._body(index, name)
+        if len(width) > 1:
+            joined = collapse(inner, body)
+            assert len(joined[0]) == 1, "the columns of a product lie apart in what it stores"
+            column, body = joined[0][0], joined[1]
+        product = Product(name, self.node.dtype, row, column, inner, depth, left, right, body)
+        return builder.kernel((Loop(block, (product,)),), parallel=True)
+
+    def _sizes(self, numbers: tuple[int, ...]) -> Shape:
+        return tuple(self.node.shape[k] for k in numbers)
+
+    def _index(self, stack: Index, rows: Index, columns: Index) -> Index:
+        """The index of a result from the positions in its three kinds of dims."""
+        found: dict[int, Size] = {}
+        for numbers, positions in (
+            (self.roles.stack, stack), (self.roles.rows, rows), (self.roles.columns, columns),
+        ):  # fmt: skip
+            found |= dict(zip(numbers, positions, strict=True))
+        return tuple(found.get(k, 0) for k in range(len(self.node.shape)))
+
+    def _body(self, point: Index, name: str) -> tuple[Statement, ...]:
+        """What is stored at one place of the result."""
+        builder = self.builder
+        body: list[Statement] = []
+        for node in self.group.nodes:
+            index = point + (0,) * (len(node.shape) - len(point))
+            is_sum = node is self.node
+            value = scalar.local(name, node.dtype) if is_sum else builder.element(node, index)
+            builder.computed[node] = (index, value)
+            if node in self.fusion.kept:
+                target = builder.argument(node, written=True)
+                body.append(Store(target, linearize(index, node.shape), value))
+        return tuple(body)
+
+
+def _block_sizes(height: Size, width: Shape) -> tuple[Size, Size]:
+    """Rows and columns of a block."""
+    rows = _block(height, ROWS, UNKNOWN[0])
+    if len(width) > 1:
+        return rows, dims.product(width)
+    alone = rows == height and not isinstance(height, Dim)
+    return rows, _block(width[0], ROWS if alone else COLUMNS, UNKNOWN[1])
+
+
+def _block(size: Size, limits: Limits, unknown: int) -> int:
+    """As few blocks as the limits allow, all nearly of one size."""
+    if not isinstance(size, int):
+        return unknown
+    most = next(block for limit, block in limits if limit is None or size <= limit)
+    count = max(1, -(-size // most))
+    return max(1, min(size, -(-size // (count * UNIT)) * UNIT))
+
+
+def _count(size: Size, block: Size) -> Size:
+    if size == block:
+        return 1
+    return dims.floordiv(size + block - 1, block)
+
+
+def _extent(size: Size, block: Size, number: Size) -> Size:
+    """Rows or columns of a block, of which the last may be short."""
+    if isinstance(size, int) and isinstance(block, int) and size % block == 0:
+        return block
+    if size == block:
+        return size
+    return dims.minimum(block, size - block * number)
