@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from graphc.ir import dims
 from graphc.ir.graph import Graph
-from graphc.ir.lowering import Buffer, Pointwise
+from graphc.ir.lowering import Buffer, Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 
@@ -13,6 +14,9 @@ CHEAP = 6
 CHEAP_ALONE = 24
 #: Nodes in one expression, and how deeply they may be nested, before it is cut.
 MOST_NODES, MOST_DEPTH = 160, 48
+
+#: Multiply-adds, as far as is known, below which a product is as fast as a plain loop.
+FEWEST = 1 << 12
 
 _CHECKING = frozenset({"gather", "checked_index"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
@@ -80,7 +84,7 @@ def _most_repeated(node: Node) -> int:
 
 def _reason_for(node: Node, user: Node, cost: int) -> str | None:
     if user.op.kind is Kind.CONTRACTION:
-        return _reason_for_product(node, user)
+        return _reason_for_product(node, user, cost)
     if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
         return None
     most = _most_repeated(node) if user.op.name == "broadcast_to" else CHEAP
@@ -100,8 +104,12 @@ def _repeats_elements(node: Node) -> bool:
     return node.op.name == "broadcast_to"
 
 
-def _reason_for_product(node: Node, user: Node) -> str | None:
-    """A product rereads its operands, so only plain views of stored values go in as they are."""
+def _reason_for_product(node: Node, user: Node, cost: int) -> str | None:
+    """Products pack their operands, once for each block; plain loops reread them all the time."""
+    if is_packed(user):
+        if cost > CHEAP:
+            return f"is packed by {user.op.name} and costs {cost} operations an element"
+        return None
     transposed = False
     inner = node
     while inner.op.name in _PLAIN_VIEWS:
@@ -112,6 +120,15 @@ def _reason_for_product(node: Node, user: Node) -> str | None:
     if transposed and node is user.inputs[1]:
         return f"is laid out by rows for {user.op.name}"
     return None
+
+
+def is_packed(node: Node) -> bool:
+    """Whether a sum of products is of floats, and large enough to be worked on in blocks."""
+    rule = node.op.lowering
+    if not isinstance(rule, Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
+        return False
+    steps = dims.product((*node.shape, *rule.extents(node)))
+    return not isinstance(steps, int) or steps >= FEWEST
 
 
 def _moves_last_axis(view: Node) -> bool:

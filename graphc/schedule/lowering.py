@@ -11,11 +11,11 @@ from graphc.ir.lowering import Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.fusion import Fusion, Group, fuse
-from graphc.schedule.keeping import is_buffer, is_literal
+from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
-from graphc.schedule.products import is_product, product_kernel
+from graphc.schedule.products import product_kernel
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.separation import separations
 
@@ -69,7 +69,7 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = sort_kernel(group, fusion)
         case _ if group.has_rows and not group.firm:
             kernel = row_kernel(group, fusion)
-        case _ if is_product(group):
+        case _ if is_packed(first):
             kernel = product_kernel(group, fusion) or point_kernel(group, fusion)
         case _:
             kernel = point_kernel(group, fusion)

@@ -36,9 +36,6 @@ UNKNOWN = 128, 512
 #: Blocks have a multiple of this many rows and columns, unless they are the last.
 UNIT = 32
 
-#: Multiply-adds, as far as is known, below which a product is as fast as a plain loop.
-FEWEST = 1 << 12
-
 
 @dataclass(frozen=True, slots=True)
 class Roles:
@@ -48,16 +45,6 @@ class Roles:
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     swapped: bool
-
-
-def is_product(group: Group) -> bool:
-    """Whether a group is led by a sum of products of floats that is worth blocks."""
-    node = group.nodes[0]
-    rule = node.op.lowering
-    if not isinstance(rule, lowering.Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
-        return False
-    steps = dims.product((*node.shape, *rule.extents(node)))
-    return not isinstance(steps, int) or steps >= FEWEST
 
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
@@ -158,8 +145,9 @@ class _Blocks:
         """What is stored at one place of the result."""
         builder = self.builder
         body: list[Statement] = []
+        short = point[: self.group.rank]
         for node in self.group.nodes:
-            index = point + (0,) * (len(node.shape) - len(point))
+            index = short + (0,) * (len(node.shape) - len(short))
             is_sum = node is self.node
             value = scalar.local(name, node.dtype) if is_sum else builder.element(node, index)
             builder.computed[node] = (index, value)

@@ -13,16 +13,20 @@ from graphc.ir.graph import Graph, rewrite, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.lowering import Composite, Reduce
 from graphc.ir.node import Node
+from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.deviations import written_out
 
+#: Elements of a matrix from which on it pays to go through it in the order of memory.
+FEWEST = 1 << 12
+
 _SPLIT = frozenset({"sum", "prod", "max", "min", "any", "all"})
 
 
 def split_reductions(graph: Graph) -> Graph:
-    """The graph with composite ops written out, and long reductions in two steps."""
+    """The graph with composite ops and products with vectors written out, long sums in two."""
     if any(isinstance(node.op.lowering, Composite) for node in graph.nodes):
         graph = canonicalize(rewrite(graph, _write_out))
     return share(rewrite(graph, _split))
@@ -38,6 +42,9 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
     node = with_inputs(node, inputs)
+    if node.op is ops.matmul and 1 in node.shape[-2:] and not _is_small(node):
+        with created_at(node.location):
+            return _of_a_vector(node)
     if not isinstance(node.op.lowering, Reduce) or node.op.name not in _SPLIT:
         return node
     with created_at(node.location):
@@ -57,6 +64,26 @@ def _in_steps(node: Node) -> Node:
     if axes != tuple(range(len(axes))):
         return node.op(source, axes=axes)
     return _by_blocks(node, source, axes)
+
+
+def _is_small(product: Node) -> bool:
+    """Whether a matrix is known to have too few elements for the order to matter."""
+    size = product.inputs[product.shape[-2] == 1].tensor.size
+    return isinstance(size, int) and size < FEWEST
+
+
+def _of_a_vector(product: Node) -> Node:
+    """A matrix times a vector as a sum, which reads the matrix as it lies in memory."""
+    left, right = product.inputs
+    *stack, rows, steps = left.shape
+    is_row = product.shape[-1] != 1
+    shape = (*stack, steps, product.shape[-1]) if is_row else (*stack, rows, steps)
+    vector, matrix = (left, right) if is_row else (right, left)
+    flat = (*stack, steps, 1) if is_row else (*stack, 1, steps)
+    spread = ops.broadcast_to(ops.reshape(vector, shape=flat), shape=shape)
+    axis = len(shape) - (2 if is_row else 1)
+    total = ops.sum(ops.mul(spread, matrix), axes=(axis,))
+    return ops.reshape(_split(total, total.inputs), shape=product.shape)
 
 
 def _by_chunks(node: Node, source: Node) -> Node:

@@ -56,13 +56,18 @@ REASONS = [
         "exp", "is read over and over by broadcast_to and costs 15 operations an element",
     ),
     (
-        "(%x: f32[n, 3], %y: f32[3, 4]) -> f32[n, 4]\n%0: f32[n, 3] = neg(%x)\n"
-        "%1: f32[n, 4] = matmul(%0, %y)\nreturn %1",
+        "(%x: i32[n, 3], %y: i32[3, 4]) -> i32[n, 4]\n%0: i32[n, 3] = neg(%x)\n"
+        "%1: i32[n, 4] = matmul(%0, %y)\nreturn %1",
         "neg", "is read over and over by matmul",
     ),
     (
-        "(%x: f32[n, 3], %y: f32[4, 3]) -> f32[n, 4]\n%0: f32[3, 4] = permute_dims(%y, axes=[1, 0])"
-        "\n%1: f32[n, 4] = matmul(%x, %0)\nreturn %1",
+        "(%x: f32[n, 3], %y: f32[3, 4]) -> f32[n, 4]\n%0: f32[n, 3] = exp(%x)\n"
+        "%1: f32[n, 4] = matmul(%0, %y)\nreturn %1",
+        "exp", "is packed by matmul and costs 15 operations an element",
+    ),
+    (
+        "(%x: i32[n, 3], %y: i32[4, 3]) -> i32[n, 4]\n%0: i32[3, 4] = permute_dims(%y, axes=[1, 0])"
+        "\n%1: i32[n, 4] = matmul(%x, %0)\nreturn %1",
         "permute_dims", "is laid out by rows for matmul",
     ),
     (

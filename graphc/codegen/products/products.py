@@ -18,7 +18,7 @@ from llvmlite import ir
 
 from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut
 from graphc.codegen.products.packing import emit_copy, masked, plain_rows
-from graphc.codegen.products.tile import Strides, TileShape, declare_tile, tile_shape
+from graphc.codegen.products.tile import LINE, Strides, TileShape, declare_tile, fetch, tile_shape
 from graphc.codegen.target import Target
 from graphc.codegen.values import I1, I64, memory_type, register_type, zeros
 from graphc.ir import dims, scalar
@@ -41,6 +41,12 @@ class Plan:
     tile: TileShape
     blocks: Blocking
     by_depth: bool
+    has_narrow: bool
+
+    @property
+    def tiles(self) -> tuple[TileShape, ...]:
+        """The tile, and the one for what is left of the columns."""
+        return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
 
     @property
     def strides(self) -> Strides:
@@ -56,8 +62,12 @@ class Plan:
 
 def plan(product: Product, target: Target) -> Plan:
     """How a product is emitted for a target."""
-    tile = tile_shape(product.dtype.bits, target)
-    return Plan(tile, blocking(product.dtype.itemsize, tile), _runs_by_rows(product))
+    rows, columns = product.row.extent, product.column.extent
+    tile = tile_shape(rows, columns, product.dtype.bits, target)
+    left = columns % tile.columns if isinstance(columns, int) else 1
+    has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
+    blocks = blocking(product.dtype.itemsize, tile)
+    return Plan(tile, blocks, _runs_by_rows(product), has_narrow)
 
 
 def _runs_by_rows(product: Product) -> bool:
@@ -90,9 +100,10 @@ class _Emission:
         self.columns = cut(product.columns, blocks.columns)
         self.rows = cut((product.row,), blocks.rows)
         self.element = register_type(product.dtype)
-        self.tile = declare_tile(
-            self.builder.module, self.element, self.plan.tile, self.plan.strides
-        )
+        self.tiles = [
+            declare_tile(self.builder.module, self.element, tile, self.plan.strides)
+            for tile in self.plan.tiles
+        ]
         self._claim_memory()
 
     @property
@@ -139,7 +150,8 @@ class _Emission:
                     self._block()
         else:
             with self._panels(self.columns), self._panels(self.rows), self._panels(self.depth):
-                self._pack_right()
+                with self.scopes.guard(self._is_gone()):
+                    self._pack_right()
                 self._block()
 
     @contextmanager
@@ -157,6 +169,13 @@ class _Emission:
             count = self._smaller(self.builder.sub(total, base), I64(cut.run))
             self.scopes.bind(cut.count, count)
             yield
+
+    def _is_gone(self) -> ir.Value:
+        """Whether other panels have taken the room of the right operand's since the last rows."""
+        builder = self.builder
+        first, last = self._ends()
+        is_first_row = builder.icmp_signed("==", self.scopes.find(self.rows.base), I64(0))
+        return builder.or_(is_first_row, builder.not_(builder.and_(first, last)))
 
     def _smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
@@ -232,8 +251,17 @@ class _Emission:
                 is_last = zeros(I1)
             goal = builder.select(is_last, goal, waiting)
             goal_step = builder.select(is_last, goal_step, waiting_step)
+        if not self.is_plain:
+            with ExitStack() as stack:
+                if is_last is not None:
+                    stack.enter_context(self.scopes.guard(is_last))
+                self._ask_for_operands(row, column, here[0])
         depth = self._count(self.depth)
-        builder.call(self.tile, [left, right, depth, begun, goal, step, goal_step, *here])
+        tile_for = self.tiles[0]
+        if self.plan.has_narrow:
+            is_narrow = builder.icmp_signed("<=", here[1], I64(tile.lanes))
+            tile_for = builder.select(is_narrow, self.tiles[1], tile_for)
+        builder.call(tile_for, [left, right, depth, begun, goal, step, goal_step, *here])
         if self.is_plain:
             return
         with ExitStack() as stack:
@@ -320,6 +348,24 @@ class _Emission:
             with self.scopes.loop("tile.r", I64(0), rows):
                 self._row(columns, body)
 
+    def _ask_for_operands(self, row: ir.Value, column: ir.Value, rows: ir.Value) -> None:
+        """Bring near what the statements will read, which takes as long as the tile."""
+        loads = _rows_read(self.product)
+        if not loads:
+            return
+        with self._positions(row, column):
+            corner = self._at_tile()
+            corner[self.product.row.name] += dims.symbol("tile.ahead", self.plan.tile.rows - 1)
+            with self.scopes.loop("tile.ahead", I64(0), rows):
+                for load in loads:
+                    pointer, dtype = self.elements.buffers[str(load.source)]
+                    offset = self.elements.size(dims.substitute(load.offset, corner))
+                    type_ = memory_type(dtype)
+                    for k in range(0, self.plan.tile.columns, LINE // dtype.itemsize):
+                        place = self.builder.add(offset, I64(k))
+                        address = self.builder.gep(pointer, [place], source_etype=type_)
+                        fetch(self.builder, address)
+
     def _row(self, columns: ir.Value, body: Body) -> None:
         """A row of a tile, a vector at a time."""
         lanes = self.statements.lanes
@@ -351,6 +397,20 @@ def _waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size,
         if by_column is not None and by_column[0] == 1 and by_row is not None:
             return statement.target, statement.offset, by_row[0]
     return None
+
+
+def _rows_read(product: Product) -> list[Expr]:
+    """The loads in a product's statements that follow its rows and columns."""
+    roots = tuple(expr for statement in walk(product.body) for expr in roots_of(statement))
+    found: dict[tuple[str, Size], Expr] = {}
+    for expr in scalar.walk(roots):
+        if expr.name != "load" or scalar.opaque_values(expr.offset):
+            continue
+        by_column = dims.affine(expr.offset, _symbol(product.column))
+        by_row = dims.affine(expr.offset, _symbol(product.row))
+        if by_column is not None and by_column[0] == 1 and by_row is not None and by_row[0] != 0:
+            found.setdefault((str(expr.source), expr.offset), expr)
+    return list(found.values())
 
 
 def _is_plain(product: Product) -> bool:

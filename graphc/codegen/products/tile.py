@@ -24,6 +24,10 @@ from graphc.codegen.values import (
     suffix,
     zeros,
 )
+from graphc.ir.dims import Size
+
+#: Rows of a tile of two vectors, by the number of registers.
+MOST_ROWS = {32: 14, 16: 6}
 
 #: Bytes of a cache line, on nearly every machine.
 LINE = 64
@@ -41,6 +45,11 @@ class TileShape:
     def columns(self) -> int:
         return self.vectors * self.lanes
 
+    @property
+    def narrow(self) -> TileShape:
+        """The tile for what is left of the columns, if a vector holds it."""
+        return TileShape(self.rows, 1, self.lanes)
+
 
 @dataclass(frozen=True, slots=True)
 class Strides:
@@ -51,9 +60,24 @@ class Strides:
     right_depth: int
 
 
-def tile_shape(bits: int, target: Target) -> TileShape:
-    """As many results as registers hold beside two vectors and an element of the operands."""
-    return TileShape(14 if target.vector_registers >= 32 else 6, 2, target.vector_bits // bits)
+def tile_shape(rows: Size, columns: Size, bits: int, target: Target) -> TileShape:
+    """The tile for a product of that many rows and columns, as far as they are known.
+
+    It has as many results as registers hold beside the vectors and an element of the operands,
+    and takes rows evenly: for 100 rows ten at a time, not fourteen.
+    """
+    lanes = target.vector_bits // bits
+    vectors = 1 if isinstance(columns, int) and columns <= lanes else 2
+    most = MOST_ROWS[target.vector_registers] * 2 // vectors
+    return TileShape(_even(rows, most), vectors, lanes)
+
+
+def _even(rows: Size, most: int) -> int:
+    """The number of rows up to the most that takes the least time, a tile costing a row more."""
+    if not isinstance(rows, int):
+        return most
+    few = min(rows, most // 2)
+    return min(range(max(1, few), most + 1), key=lambda n: (-(-rows // n) * (n + 1), -n))
 
 
 def fetch(builder: ir.IRBuilder, address: ir.Value) -> None:

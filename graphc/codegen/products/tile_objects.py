@@ -24,7 +24,8 @@ def tile_objects(kernels: Iterable[Kernel], target: Target) -> tuple[bytes, ...]
         for statement in kernel.statements():
             if isinstance(statement, Product):
                 made = plan(statement, target)
-                needed[statement.dtype, made.tile, made.strides] = None
+                for tile in made.tiles:
+                    needed[statement.dtype, tile, made.strides] = None
     return tuple(_object(*key, target) for key in needed)
 
 
