@@ -70,10 +70,22 @@ def _roles(node: Node, fusion: Fusion) -> Roles | None:
     swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
     if swapped:
         rows, columns = columns, rows
-    stack = found.get((True, True), []) + found.get((False, False), [])
+    columns, apart = _side_by_side(columns, node.shape)
+    stack = found.get((True, True), []) + found.get((False, False), []) + apart
     if not columns or len(found.get((False, False), [])) > 0:
         return None
     return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
+
+
+def _side_by_side(columns: list[int], shape: Shape) -> tuple[list[int], list[int]]:
+    """The last columns with no other dim between them, and those apart, such as a batch."""
+    near = columns[-1:]
+    for k in range(near[0] - 1, -1, -1) if near else ():
+        if k in columns:
+            near.insert(0, k)
+        elif shape[k] != 1:
+            break
+    return near, [k for k in columns if k not in near]
 
 
 def _needs(expr: Expr) -> frozenset[str]:
