@@ -16,6 +16,7 @@ from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
 from graphc.ir.node import Node
+from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import aligned_dims, is_same_position, without_ones
 from graphc.schedule.blocks import FIRST, block_reduce
@@ -129,7 +130,7 @@ def extended(node: Node) -> Shape:
 
     Dims of size 1 at the end count for nothing.
     """
-    if isinstance(node.op.lowering, Reduce | BlockReduce) and node.op.name != "matmul":
+    if node.op.kind is Kind.REDUCTION:
         return without_ones(node.inputs[0].shape)
     return without_ones(node.shape)
 
