@@ -5,6 +5,7 @@ from graphc.ops import (
     bitwise,
     comparison,
     contraction,
+    convolution,
     exponential,
     fused,
     indexing,
@@ -17,6 +18,7 @@ from graphc.ops import (
     structure,
     trigonometric,
     views,
+    windows,
 )
 from graphc.ops.declaring import ops
 
@@ -25,6 +27,7 @@ __all__ = [
     "bitwise",
     "comparison",
     "contraction",
+    "convolution",
     "exponential",
     "fused",
     "indexing",
@@ -38,4 +41,5 @@ __all__ = [
     "structure",
     "trigonometric",
     "views",
+    "windows",
 ]

@@ -14,11 +14,11 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.graph import Graph, extract, topological
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
-from tests.properties import recipes_combining, recipes_elementwise, recipes_views
+from tests.properties import recipes_combining, recipes_elementwise, recipes_views, recipes_windows
 from tests.properties.pairing import RECIPES, Array, Pairing, Picks, Sizes, Value, known
 
 #: The modules that enter the recipes.
-FAMILIES = (recipes_elementwise, recipes_views, recipes_combining)
+FAMILIES = (recipes_elementwise, recipes_views, recipes_combining, recipes_windows)
 #: No step is taken once a graph has so many ops (inputs and constants not counted).
 MOST_OPS = 36
 _PICKS = 7

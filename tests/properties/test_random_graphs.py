@@ -23,6 +23,7 @@ LEFT_OUT = {
     "identity", "stop_gradient", "item", "slice_adjoint",
     "isfinite", "isinf", "isnan", "bitwise_invert",
     "checked_index",  # a pass makes it
+    "convolution_input", "convolution_weights", "windows_adjoint",  # derivatives make them
 }  # fmt: skip
 
 
