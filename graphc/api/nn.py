@@ -8,23 +8,57 @@ from typing import Literal
 from graphc.api import elementwise as el
 from graphc.api import formulas, reductions
 from graphc.api.blame import fail_attribute, fail_shape
+from graphc.api.convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from graphc.api.gathering import take_along_axis
 from graphc.api.manipulation import expand_dims, squeeze, stop_gradient
 from graphc.api.operands import TensorLike, graph_of, to_node
+from graphc.api.pooling import (
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    global_avg_pool,
+    global_max_pool,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+)
+from graphc.api.resizing import resize
 from graphc.api.shapes import AxesLike, as_axes
 from graphc.api.tensor import Tensor
 from graphc.ir.dims import unify
 from graphc.ir.types import Shape
 
 __all__ = [
+    "avg_pool1d",
+    "avg_pool2d",
+    "avg_pool3d",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "elu",
     "gelu",
+    "global_avg_pool",
+    "global_max_pool",
     "layer_norm",
     "leaky_relu",
     "log_softmax",
     "logsumexp",
+    "max_pool1d",
+    "max_pool2d",
+    "max_pool3d",
     "mse",
     "relu",
+    "resize",
     "sigmoid",
     "silu",
     "softmax",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from graphc.errors import DTypeError, ShapeError
-from graphc.ir.dims import Guard, Size, unify
+from graphc.ir.dims import Guard, Size, maximum, unify
 from graphc.ir.dtypes import DType
 from graphc.ir.location import Location
 from graphc.ir.types import Shape, TensorType, Type
@@ -57,6 +57,12 @@ class Inference:
         if guard is not None and guard not in self.guards:
             self.guards.append(guard)
         return size
+
+    def not_negative(self, size: Size) -> None:
+        """Rely on a size being at least 0; adds a guard if that is known only when fed."""
+        guard = Guard(maximum(size, 0), size)
+        if guard.left != guard.right and guard not in self.guards:
+            self.guards.append(guard)
 
     def same_shape(self, left: Shape, right: Shape, what: str = "shapes") -> Shape:
         """The shape that both must have."""

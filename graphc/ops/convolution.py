@@ -131,6 +131,8 @@ def _own_sizes(inference: Inference, windows: Windows) -> Shape:
     sizes = tuple(attr(inference, "shape"))
     if len(sizes) != windows.rank:
         inference.fail(f"the shape {list(sizes)} needs {windows.rank} dims")
+    for size in sizes:
+        inference.not_negative(size)
     return sizes
 
 

@@ -111,6 +111,7 @@ class Windows:
                     f"a window over {padded - room} elements is larger than spatial dim {k}, "
                     f"{padded} elements with padding; pad more or use a smaller window"
                 )
+            inference.not_negative(room)
         return self.counts(sizes, kernel)
 
 

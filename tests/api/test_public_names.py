@@ -34,7 +34,12 @@ count_nonzero where argsort sort cumulative_prod cumulative_sum max mean min pro
 any take take_along_axis e inf nan newaxis pi
 """)
 
-NN = _words("relu gelu sigmoid silu softmax log_softmax logsumexp layer_norm softmax_cross_entropy")
+NN = _words("""
+relu gelu sigmoid silu softmax log_softmax logsumexp layer_norm softmax_cross_entropy
+conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
+max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d global_max_pool global_avg_pool
+resize
+""")
 
 
 @pytest.mark.parametrize("name", [*CONTRACT, *ARRAY_API])

@@ -73,10 +73,12 @@ def test_the_sizes_of_an_adjoint_belong_to_its_input() -> None:
 
 
 def test_sizes_that_are_known_when_fed() -> None:
-    n, h, c = symbol("n"), symbol("h"), symbol("c")
-    node = place((n, 1, c, h, h), (1, 4, symbol("d"), 3, 3), strides=2, low=1, high=1)
-    assert [str(size) for size in node.shape] == ["n", "1", "4", *["(h + 1)//2"] * 2]
-    assert [str(guard) for guard in node.guards] == ["c == d"]
+    n, h, c, k = (symbol(name) for name in "nhck")
+    node = place((n, 1, c, h, 9), (1, 4, symbol("d"), 3, k), strides=2, low=1, high=1)
+    assert [str(size) for size in node.shape] == ["n", "1", "4", "(h + 1)//2", "(-k + 1)//2 + 6"]
+    assert [str(guard) for guard in node.guards] == [
+        "c == d", "max(0, h - 1) == h - 1", "max(-k + 11, 0) == -k + 11",
+    ]  # fmt: skip
 
 
 def conditions(node: Node) -> list[str]:

@@ -1,0 +1,162 @@
+"""Pooling: the maximum or the mean of the windows of data, or of all of it.
+
+Data is [..., *spatial]: any dims may stand before the spatial ones.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.api import elementwise as el
+from graphc.api import reductions
+from graphc.api.blame import fail_attribute, fail_dtype, fail_shape
+from graphc.api.broadcasting import fitted
+from graphc.api.operands import TensorLike, graph_of, to_node
+from graphc.api.shapes import filled
+from graphc.api.windowing import Padding, Steps, as_steps, windows_of
+from graphc.ir.dtypes import DType
+from graphc.ir.node import Node
+from graphc.ops import ops
+from graphc.ops.windows import Windows
+
+if TYPE_CHECKING:
+    from graphc.api.tensor import Tensor
+
+
+def max_pool1d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0
+) -> Tensor:
+    """The maximum of every window along one dim; see `max_pool2d`."""
+    return _maxima("max_pool1d", 1, x, size, stride, padding)
+
+
+def max_pool2d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0
+) -> Tensor:
+    """The maximum of every window of the last two dims; NaN if there is one in it.
+
+    - `size`: of a window; one number, or one for each dim.
+    - `stride`: the distance of windows; the size, unless told otherwise, so that none overlap.
+    - `padding`: as in `conv2d`, but less than the size. It counts as the dtype's least value.
+
+    What is left over at the end of a dim counts for nothing. Elements of a window that tie share
+    its derivative equally, as they do in `gc.max`.
+
+    >>> with gc.Graph():
+    ...     y = gc.nn.max_pool2d(gc.placeholder(gc.float32, ("batch", 8, 9, "width")), 2)
+    >>> y.shape
+    (batch, 8, 4, width//2)
+    """
+    return _maxima("max_pool2d", 2, x, size, stride, padding)
+
+
+def max_pool3d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0
+) -> Tensor:
+    """The maximum of every window of the last three dims; see `max_pool2d`."""
+    return _maxima("max_pool3d", 3, x, size, stride, padding)
+
+
+def avg_pool1d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0,
+    *, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of every window along one dim; see `avg_pool2d`."""
+    return _means("avg_pool1d", 1, x, size, stride, padding, count_include_pad)
+
+
+def avg_pool2d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0,
+    *, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of every window of the last two dims, of floats.
+
+    `size`, `stride` and `padding` are those of `max_pool2d`; padding counts as zeros. Without
+    `count_include_pad`, sums are divided by the number of elements that are no padding.
+    """
+    return _means("avg_pool2d", 2, x, size, stride, padding, count_include_pad)
+
+
+def avg_pool3d(
+    x: TensorLike, /, size: Steps, stride: Steps | None = None, padding: Padding = 0,
+    *, count_include_pad: bool = True,
+) -> Tensor:  # fmt: skip
+    """The mean of every window of the last three dims; see `avg_pool2d`."""
+    return _means("avg_pool3d", 3, x, size, stride, padding, count_include_pad)
+
+
+def global_max_pool(x: TensorLike, /, *, keepdims: bool = False) -> Tensor:
+    """The maximum over all dims but the first two, batch and channels."""
+    return reductions.max(x, _spatial_axes("global_max_pool", x), keepdims=keepdims)
+
+
+def global_avg_pool(x: TensorLike, /, *, keepdims: bool = False) -> Tensor:
+    """The mean over all dims but the first two, batch and channels, of floats."""
+    return reductions.mean(x, _spatial_axes("global_avg_pool", x), keepdims=keepdims)
+
+
+def _spatial_axes(op: str, x: TensorLike) -> tuple[int, ...]:
+    node = to_node(op, x)
+    if len(node.shape) < 3:
+        fail_shape(op, f"needs batch, channels and spatial dims, not {node.type}")
+    return tuple(range(2, len(node.shape)))
+
+
+def _maxima(
+    op: str, rank: int, x: TensorLike, size: Steps, stride: Steps | None, padding: Padding
+) -> Tensor:
+    graph, node = graph_of(op, x), to_node(op, x)
+    if not node.dtype.is_float and not node.dtype.is_integer:
+        fail_dtype(op, f"needs numbers, not {node.dtype.name}; convert with gc.astype")
+    kernel, windows = _pooled(op, rank, node, size, stride, padding)
+    view = graph.tensor(_view(node, kernel, windows, _least(node.dtype)))
+    return reductions.max(view, range_of(rank))
+
+
+def _means(
+    op: str, rank: int, x: TensorLike, size: Steps, stride: Steps | None, padding: Padding,
+    count_include_pad: bool,
+) -> Tensor:  # fmt: skip
+    graph, node = graph_of(op, x), to_node(op, x)
+    if not node.dtype.is_float:
+        fail_dtype(op, f"needs floating point, not {node.dtype.name}; convert with gc.astype")
+    kernel, windows = _pooled(op, rank, node, size, stride, padding)
+    total = reductions.sum(graph.tensor(_view(node, kernel, windows, 0)), range_of(rank))
+    is_padded = windows.low != (0,) * rank or windows.high != (0,) * rank
+    if count_include_pad or not is_padded:
+        return total / int(np.prod(kernel))
+    ones = filled(node.shape[-rank:], 1, node.dtype)
+    inside = reductions.sum(graph.tensor(_view(ones, kernel, windows, 0)), range_of(rank))
+    return el.divide(total, inside)
+
+
+def _pooled(
+    op: str, rank: int, node: Node, size: Steps, stride: Steps | None, padding: Padding
+) -> tuple[tuple[int, ...], Windows]:
+    """The size of a window, and how windows lie."""
+    if len(node.shape) < rank:
+        fail_shape(op, f"needs {rank} spatial dims, not {node.type}")
+    kernel = as_steps(op, size, "size", rank)
+    step = kernel if stride is None else stride
+    windows = windows_of(op, node.shape[-rank:], kernel, step, padding, 1)
+    sides = (*zip(windows.low, kernel, strict=True), *zip(windows.high, kernel, strict=True))
+    if any(isinstance(side, int) and side >= n for side, n in sides):
+        fail_attribute(op, f"padding {padding!r} must be less than the size {size!r} of a window")
+    return kernel, windows
+
+
+def _view(node: Node, kernel: tuple[int, ...], windows: Windows, value: float) -> Node:
+    """The elements of all windows, the places in a window in front."""
+    repeated = fitted(node, (*kernel, *node.shape))
+    return ops.windows(repeated, **windows.attrs, value=float(value))
+
+
+def range_of(rank: int) -> tuple[int, ...]:
+    """The axes of the places in a window."""
+    return tuple(range(rank))
+
+
+def _least(dtype: DType) -> float:
+    return -np.inf if dtype.is_float else float(np.iinfo(dtype.numpy).min)
