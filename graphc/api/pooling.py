@@ -5,20 +5,20 @@ Data is [..., *spatial]: any dims may stand before the spatial ones.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from graphc.api import elementwise as el
 from graphc.api import reductions
 from graphc.api.blame import fail_attribute, fail_dtype, fail_shape
-from graphc.api.broadcasting import fitted
+from graphc.api.manipulation import permuted, reshaped, sliced
 from graphc.api.operands import TensorLike, graph_of, to_node
 from graphc.api.shapes import filled
 from graphc.api.windowing import Padding, Steps, as_steps, windows_of
-from graphc.ir.dtypes import DType
+from graphc.ir.dims import floordiv
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.ops.pooling import elements
 from graphc.ops.windows import Windows
 
 if TYPE_CHECKING:
@@ -111,8 +111,9 @@ def _maxima(
     if not node.dtype.is_float and not node.dtype.is_integer:
         fail_dtype(op, f"needs numbers, not {node.dtype.name}; convert with gc.astype")
     kernel, windows = _pooled(op, rank, node, size, stride, padding)
-    view = graph.tensor(_view(node, kernel, windows, _least(node.dtype)))
-    return reductions.max(view, range_of(rank))
+    if _are_cells(windows, kernel):
+        return graph.tensor(ops.max(_cells(node, kernel), axes=tuple(range(rank))))
+    return graph.tensor(ops.window_max(node, **windows.attrs, shape=kernel))
 
 
 def _means(
@@ -123,13 +124,12 @@ def _means(
     if not node.dtype.is_float:
         fail_dtype(op, f"needs floating point, not {node.dtype.name}; convert with gc.astype")
     kernel, windows = _pooled(op, rank, node, size, stride, padding)
-    total = reductions.sum(graph.tensor(_view(node, kernel, windows, 0)), range_of(rank))
+    total = graph.tensor(_sums(node, kernel, windows))
     is_padded = windows.low != (0,) * rank or windows.high != (0,) * rank
     if count_include_pad or not is_padded:
-        return total / int(np.prod(kernel))
+        return total / math.prod(kernel)
     ones = filled(node.shape[-rank:], 1, node.dtype)
-    inside = reductions.sum(graph.tensor(_view(ones, kernel, windows, 0)), range_of(rank))
-    return el.divide(total, inside)
+    return el.divide(total, graph.tensor(_sums(ones, kernel, windows)))
 
 
 def _pooled(
@@ -147,16 +147,31 @@ def _pooled(
     return kernel, windows
 
 
-def _view(node: Node, kernel: tuple[int, ...], windows: Windows, value: float) -> Node:
-    """The elements of all windows, the places in a window in front."""
-    repeated = fitted(node, (*kernel, *node.shape))
-    return ops.windows(repeated, **windows.attrs, value=float(value))
+def _sums(node: Node, kernel: tuple[int, ...], windows: Windows) -> Node:
+    """The sum of every window, padding being zeros."""
+    if _are_cells(windows, kernel):
+        parts = _cells(node, kernel)
+    else:
+        parts = elements(node, windows, kernel, 0)
+    return ops.sum(parts, axes=tuple(range(len(kernel))))
 
 
-def range_of(rank: int) -> tuple[int, ...]:
-    """The axes of the places in a window."""
-    return tuple(range(rank))
+def _are_cells(windows: Windows, kernel: tuple[int, ...]) -> bool:
+    """Whether every element lies in one window at most."""
+    return windows.strides == kernel and not any((*windows.low, *windows.high))
 
 
-def _least(dtype: DType) -> float:
-    return -np.inf if dtype.is_float else float(np.iinfo(dtype.numpy).min)
+def _cells(node: Node, kernel: tuple[int, ...]) -> Node:
+    """The elements of windows side by side, the places in a window in front.
+
+    So the way back to an element is the way to its one window, with nothing to add up.
+    """
+    lead, rank = len(node.shape) - len(kernel), len(node.shape)
+    counts = [floordiv(n, k) for n, k in zip(node.shape[lead:], kernel, strict=True)]
+    for axis, (count, k) in enumerate(zip(counts, kernel, strict=True), start=lead):
+        if node.shape[axis] != count * k:
+            node = sliced(node, axis, 0, count * k)
+    pairs = [part for pair in zip(counts, kernel, strict=True) for part in pair]
+    apart = reshaped(node, (*node.shape[:lead], *pairs))
+    window = [*range(lead), *range(lead, 2 * rank - lead, 2)]
+    return permuted(apart, (*range(lead + 1, 2 * rank - lead, 2), *window))

@@ -1,4 +1,4 @@
-"""Recipes in which windows slide along the last dim: convolution and sums."""
+"""Recipes in which windows slide along the last dim: convolution, maxima and sums."""
 
 from __future__ import annotations
 
@@ -72,6 +72,20 @@ def convolved(b: Pairing, x: Value, picks: Picks) -> Value | None:
         return total.reshape(known(node.shape, sizes))
 
     return b.apply(node, twin, x, w, **summed(channels * size, x, w))
+
+
+@recipe(lambda v: is_number(v) and v.rank > 0 and isinstance(v.shape[-1], int) and v.shape[-1] > 4)
+def pooled(b: Pairing, x: Value, picks: Picks) -> Value:
+    """The maximum of every window, of which none is padding alone."""
+    size = 2 + picks.below(2)
+    windows = windows_along(x, size, picks)
+    node = ops.window_max(x.node, **windows.attrs, shape=(size,))
+    least = -np.inf if x.dtype.is_float else np.iinfo(x.dtype.numpy).min
+
+    def twin(sizes: Sizes, a: Array) -> Array:
+        return np.max(seen(a, windows, size, least), axis=0)
+
+    return b.apply(node, twin, x, bound=x.bound, grid=x.grid)
 
 
 @recipe(lambda v: is_number(v) and v.rank > 0)
