@@ -1,4 +1,4 @@
-"""The main job reads digits it has not seen, and prints the same figures every time."""
+"""The samples read digits they have not seen, and print the same figures every time."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _run() -> str:
+def _run(name: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(
-        [sys.executable, str(ROOT / "samples" / "digits.py")],
+        [sys.executable, str(ROOT / "samples" / name)],
         capture_output=True,
         text=True,
         env=environment,
@@ -23,8 +25,9 @@ def _run() -> str:
     return ran.stdout
 
 
-def test_digits_are_read_and_figures_repeat() -> None:
-    first, second = _run(), _run()
+@pytest.mark.parametrize("name", ["digits.py", "lenet.py"])
+def test_digits_are_read_and_figures_repeat(name: str) -> None:
+    first, second = _run(name), _run(name)
     found = re.search(r"held out: loss .*, accuracy ([0-9.]+)%", first)
     assert found is not None
     assert float(found[1]) >= 97
