@@ -70,7 +70,7 @@ def _reason(
     if node.op.name in _CHECKING:
         return "checks indices, all of them however few are read"
     for user in users:
-        reason = _reason_for(node, user, cost)
+        reason = _reason_for(node, user, cost, len(set(users)))
         if reason:
             return reason
     if len(set(users)) > 1 and cost > _most_repeated(node) and not _repeats_elements(node):
@@ -82,9 +82,9 @@ def _most_repeated(node: Node) -> int:
     return CHEAP_ALONE if all(size == 1 for size in node.shape) else CHEAP
 
 
-def _reason_for(node: Node, user: Node, cost: int) -> str | None:
+def _reason_for(node: Node, user: Node, cost: int, readers: int) -> str | None:
     if user.op.kind is Kind.CONTRACTION:
-        return _reason_for_product(node, user, cost)
+        return _reason_for_product(node, user, cost, readers)
     if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
         return None
     most = _most_repeated(node) if user.op.name == "broadcast_to" else CHEAP
@@ -104,12 +104,10 @@ def _repeats_elements(node: Node) -> bool:
     return node.op.name == "broadcast_to"
 
 
-def _reason_for_product(node: Node, user: Node, cost: int) -> str | None:
+def _reason_for_product(node: Node, user: Node, cost: int, readers: int) -> str | None:
     """Products pack their operands, once for each block; plain loops reread them all the time."""
     if is_packed(user):
-        if cost > CHEAP:
-            return f"is packed by {user.op.name} and costs {cost} operations an element"
-        return None
+        return _reason_for_packing(node, user, cost, readers)
     transposed = False
     inner = node
     while inner.op.name in _PLAIN_VIEWS:
@@ -119,6 +117,20 @@ def _reason_for_product(node: Node, user: Node, cost: int) -> str | None:
         return f"is read over and over by {user.op.name}"
     if transposed and node is user.inputs[1]:
         return f"is laid out by rows for {user.op.name}"
+    return None
+
+
+def _reason_for_packing(node: Node, user: Node, cost: int, readers: int) -> str | None:
+    """A formula is computed while it is packed if it is cheap and nobody else needs it."""
+    inner = node
+    while inner.op.name in _PLAIN_VIEWS:
+        inner = inner.inputs[0]
+    if is_buffer(inner) or not isinstance(inner.op.lowering, Pointwise):
+        return None
+    if cost > CHEAP:
+        return f"is packed by {user.op.name} and costs {cost} operations an element"
+    if readers > 1:
+        return f"is packed by {user.op.name} and read by others"
     return None
 
 

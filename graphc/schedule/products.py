@@ -12,14 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.ir import dims, lowering, scalar
-from graphc.ir.dims import Dim, Size
+from graphc.ir.dims import Dim, Size, Symbol
 from graphc.ir.indexing import delinearize, linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
-from graphc.schedule.kernel import Kernel, Loop, Product, Statement, Store
+from graphc.schedule.kernel import Axis, Kernel, Loop, Product, Statement, Store
 from graphc.schedule.reading import Buffer, Builder
 
 Limits = tuple[tuple[int | None, int], ...]
@@ -29,6 +29,10 @@ Limits = tuple[tuple[int | None, int], ...]
 #: Columns are only cut as rows are where there is but one block of rows.
 ROWS = ((128, 128), (512, 256), (2048, 512), (None, 1024))
 COLUMNS = ((None, 1024),)
+
+#: Steps of depth from which on results may be stored apart, and how much larger than the left one
+#: an operand must be for that to pay.
+LONG, TURNED = 1024, 2
 
 #: Rows or columns of a block where it is not known how many there are.
 UNKNOWN = 128, 512
@@ -68,6 +72,8 @@ def _roles(node: Node, fusion: Fusion) -> Roles | None:
             found.setdefault((axis.name in left, axis.name in right), []).append(k)
     rows, columns = found.get((True, False), []), found.get((False, True), [])
     swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
+    if _is_turned(node, axes, depth, operands, swapped):
+        swapped = not swapped
     if swapped:
         rows, columns = columns, rows
     columns, apart = _side_by_side(columns, node.shape)
@@ -75,6 +81,36 @@ def _roles(node: Node, fusion: Fusion) -> Roles | None:
     if not columns or len(found.get((False, False), [])) > 0:
         return None
     return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
+
+
+def _is_turned(
+    node: Node, axes: list[Axis], depth: list[Axis], operands: tuple[Expr, ...], swapped: bool
+) -> bool:
+    """Whether exchanging rows and columns saves more than it costs.
+
+    The right operand's columns must be neighbours when it is packed. Where steps of depth are, in
+    both operands, one is turned around: better the one with fewer elements, if depth is long.
+    """
+    left, right = reversed(operands) if swapped else operands
+    if not all(_step(part, depth[-1]) == 1 for part in (left, right)):
+        return False
+    heights = [
+        dims.product(axis.extent for axis in axes if axis.name in _needs(part))
+        for part in (left, right)
+    ]
+    steps = dims.product(axis.extent for axis in depth)
+    if not all(isinstance(size, int) for size in heights):
+        return False
+    is_long = not isinstance(steps, int) or steps >= LONG
+    return bool(is_long and heights[1] > TURNED * heights[0])
+
+
+def _step(expr: Expr, axis: Axis) -> Size | None:
+    """By how much all loads of an expression move with an axis."""
+    symbol = Symbol(axis.name, axis.extent - 1)
+    splits = [dims.affine(e.offset, symbol) for e in scalar.walk((expr,)) if e.name == "load"]
+    steps = {None if split is None else split[0] for split in splits}
+    return steps.pop() if len(steps) == 1 else None
 
 
 def _side_by_side(columns: list[int], shape: Shape) -> tuple[list[int], list[int]]:

@@ -18,6 +18,7 @@ from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.deviations import written_out
+from graphc.schedule.parts import in_parts
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
 FEWEST = 1 << 12
@@ -45,10 +46,10 @@ def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
     if node.op is ops.matmul and 1 in node.shape[-2:] and not _is_small(node):
         with created_at(node.location):
             return _of_a_vector(node)
-    if not isinstance(node.op.lowering, Reduce) or node.op.name not in _SPLIT:
-        return node
     with created_at(node.location):
-        return _in_steps(node)
+        if isinstance(node.op.lowering, Reduce) and node.op.name in _SPLIT:
+            return _in_steps(node)
+        return in_parts(node) or node
 
 
 def _in_steps(node: Node) -> Node:

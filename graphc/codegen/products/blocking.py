@@ -26,16 +26,21 @@ class Blocking:
     columns: int
 
 
+#: Steps of depth in a panel at most.
+MOST_DEPTH = 512
+
 #: Bytes of a tile's columns over a panel, of the rows packed, and of the columns.
 
 TILE_BYTES, LEFT_BYTES, RIGHT_BYTES = 1 << 16, 43 << 13, 1 << 20
 
 
-def blocking(itemsize: int, tile: TileShape) -> Blocking:
-    """Sizes of the blocks, in elements."""
-    depth = TILE_BYTES // (itemsize * tile.columns)
+def blocking(itemsize: int, tile: TileShape, width: Size) -> Blocking:
+    """Sizes of the blocks, in elements, for a product of that many columns."""
+    depth = min(TILE_BYTES // (itemsize * tile.columns), MOST_DEPTH)
     rows = LEFT_BYTES // (itemsize * depth) // tile.rows * tile.rows
     columns = RIGHT_BYTES // (itemsize * depth) // tile.columns * tile.columns
+    if isinstance(width, int):
+        columns = min(columns, -(-width // tile.columns) * tile.columns)
     return Blocking(depth, rows, columns)
 
 

@@ -42,6 +42,11 @@ def plain_rows(axes: tuple[Axis, ...], store: Store) -> Rows | None:
     return Rows(row, along, steps[0])
 
 
+def is_conditional(store: Store) -> bool:
+    """Whether what is packed is read under conditions."""
+    return any(e.name == "load" and e.args for e in scalar.walk((store.value,)))
+
+
 def _step(offset: Size, axis: Axis) -> Size | None:
     split = dims.affine(offset, Symbol(axis.name, axis.extent - 1))
     return None if split is None else split[0]

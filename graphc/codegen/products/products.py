@@ -10,14 +10,14 @@ to which nothing else belongs, else in a block of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
 from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut
-from graphc.codegen.products.packing import emit_copy, masked, plain_rows
+from graphc.codegen.products.packing import emit_copy, is_conditional, masked, plain_rows
 from graphc.codegen.products.tile import LINE, Strides, TileShape, declare_tile, fetch, tile_shape
 from graphc.codegen.target import Target
 from graphc.codegen.values import I1, I64, memory_type, register_type, zeros
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
 
 Body = tuple[Statement, ...]
+
+#: Bytes of sums that wait for all rows of a block, so that the right operand is packed but once.
+MOST_SUMS = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def plan(product: Product, target: Target) -> Plan:
     tile = tile_shape(rows, columns, product.dtype.bits, target)
     left = columns % tile.columns if isinstance(columns, int) else 1
     has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
-    blocks = blocking(product.dtype.itemsize, tile)
+    blocks = blocking(product.dtype.itemsize, tile, columns)
     return Plan(tile, blocks, _runs_by_rows(product), has_narrow)
 
 
@@ -122,14 +125,23 @@ class _Emission:
             "tile": tile.rows * tile.columns,
             "zeros": tile.columns,
         }
+        self.keeps_all = False
         if self.is_deep and self.waiting is None:
-            sizes["sums"] = blocks.rows * self.plan.right_step
+            rows = self._rows_kept()
+            self.keeps_all = rows > 0
+            sizes["sums"] = (rows or blocks.rows) * self.plan.right_step
         self.names = {what: f"{name}.{what}" for what in sizes}
         for what, size in sizes.items():
             memory = self.scopes.allocate(memory_type(self.product.dtype), size)
             memory.align = 64
             self.elements.buffers[self.names[what]] = (memory, self.product.dtype)
         self.elements.changing |= set(self.names.values())
+
+    def _rows_kept(self) -> int:
+        """The product's rows, if the sums of all of them with a panel of columns are few."""
+        rows = self.product.row.extent
+        few = MOST_SUMS // (self.product.dtype.itemsize * self.plan.right_step)
+        return rows if isinstance(rows, int) and rows <= few else 0
 
     def _fits_a_panel(self) -> bool:
         steps = dims.product(axis.extent for axis in self.product.depth)
@@ -143,7 +155,7 @@ class _Emission:
     def emit(self) -> None:
         kind = ir.ArrayType(self.element, self.plan.tile.columns)
         self.builder.store(zeros(kind), self._memory("zeros"))
-        if self.waiting is not None or not self.is_deep:
+        if self.waiting is not None or self.keeps_all or not self.is_deep:
             with self._panels(self.columns), self._panels(self.depth):
                 self._pack_right()
                 with self._panels(self.rows):
@@ -210,8 +222,27 @@ class _Emission:
         match body:
             case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
                 emit_copy(self.elements, rows, copy, self.statements.lanes)
+            case (Store() as copy,) if len(joined) > 1 and is_conditional(copy):
+                self._pack_windows(joined, copy)
             case _:
                 self.statements.emit(nest(joined, body))
+
+    def _pack_windows(self, axes: tuple[Axis, ...], store: Store) -> None:
+        """Windows of the last axis around the loop before it: their masks are worked out once."""
+        *outer, between, last = axes
+
+        def window() -> None:
+            with self._each(between):
+                self.statements.emit((store,))
+
+        with ExitStack() as stack:
+            for axis in outer:
+                stack.enter_context(self._each(axis))
+            end = self.elements.size(last.extent)
+            self.scopes.each_window(last.name, I64(0), end, self.statements.lanes, window)
+
+    def _each(self, axis: Axis) -> AbstractContextManager[ir.Value]:
+        return self.scopes.loop(axis.name, I64(0), self.elements.size(axis.extent))
 
     def _moved(self, expr: Expr) -> Expr:
         """An operand at the positions inside the panels."""
@@ -290,6 +321,8 @@ class _Emission:
         """Where a tile's sums wait between panels of depth, and from row to row."""
         if self.waiting is None:
             step = I64(self.plan.right_step)
+            if self.keeps_all:
+                row = self.builder.add(row, self.scopes.find(self.rows.base))
             offset = self.builder.add(self.builder.mul(row, step), column)
             return self._at(self._memory("sums"), offset), step
         target, offset_of, step_size = self.waiting

@@ -1,0 +1,101 @@
+"""Sums of products over a long depth and few results, in parts that can run at once.
+
+A gradient with respect to weights sums over a whole batch and has few results: fewer than would
+keep several threads busy. Such a sum is cut into PARTS along its first axis of depth, and a second
+step adds the parts up. Whether it is, follows from the shapes alone, and so do the bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache, partial
+
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Size
+from graphc.ir.lowering import Read, Reduce
+from graphc.ir.node import Node
+from graphc.ir.opdef import Array, NoDerivative, OpDef
+from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import TensorType
+from graphc.ops import ops
+
+#: Into how many parts a sum is cut.
+PARTS = 8
+
+#: Results of a sum that is cut at most, and the multiply-adds that it takes at least: for each
+#: position of an axis of unknown length, and in all where that is known.
+MOST_RESULTS, FEWEST_EACH, FEWEST = 1 << 16, 1 << 14, 1 << 22
+
+
+def in_parts(node: Node) -> Node | None:
+    """The sum of a node's parts; None if it is not worth cutting."""
+    rule = node.op.lowering
+    if not isinstance(rule, Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
+        return None
+    results, extents = node.tensor.size, rule.extents(node)
+    if not isinstance(results, int) or results > MOST_RESULTS or not _is_long(results, extents):
+        return None
+    shape = (PARTS, *node.shape)
+    type_ = TensorType(node.dtype, shape)
+    parts = Node(_parts_of(node.op), node.inputs, node.attrs, type_, None, node.location)
+    return ops.sum(parts, axes=(0,))
+
+
+def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
+    first, rest = extents[0], dims.product(extents[1:])
+    if not isinstance(rest, int):
+        return True
+    if not isinstance(first, int):
+        return results * rest >= FEWEST_EACH
+    return first >= PARTS and results * rest * first >= FEWEST
+
+
+@cache
+def _parts_of(op: OpDef) -> OpDef:
+    """The op that leaves the sums of an op's parts side by side."""
+    rule = op.lowering
+    assert isinstance(rule, Reduce)
+    return replace(
+        op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
+        lowering=replace(rule, extents=partial(_extents, op), operands=partial(_operands, op)),
+    )  # fmt: skip
+
+
+def _whole(op: OpDef, node: Node) -> tuple[Node, Reduce]:
+    """The node that has been cut, and its rule."""
+    assert isinstance(op.lowering, Reduce)
+    whole = TensorType(node.dtype, node.shape[1:])
+    return Node(op, node.inputs, node.attrs, whole), op.lowering
+
+
+def _run(extent: Size) -> Size:
+    """Positions of the first axis in a part."""
+    return dims.floordiv(extent + PARTS - 1, PARTS)
+
+
+def _extents(op: OpDef, node: Node) -> tuple[Size, ...]:
+    whole, rule = _whole(op, node)
+    first, *rest = rule.extents(whole)
+    return (_run(first), *rest)
+
+
+def _operands(op: OpDef, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+    whole, rule = _whole(op, node)
+    extent = rule.extents(whole)[0]
+    place = _run(extent) * index[0] + inner[0]
+    if _run(extent) * PARTS == extent:
+        return rule.operands(whole, index[1:], (place, *inner[1:]), read)
+    is_there = scalar.compare("lt", scalar.index(place), scalar.index(extent))
+
+    def read_there(k: int, index: Index, where: Expr | None = None) -> Expr:
+        both = is_there if where is None else scalar.logical_and(is_there, where)
+        return read(k, index, both)
+
+    return rule.operands(whole, index[1:], (place, *inner[1:]), read_there)
+
+
+def _never(attrs: object, *arrays: object) -> Array:
+    raise AssertionError("made by the scheduler, never interpreted")
+
+
+_LATE = NoDerivative("is made after gradients are", zero=False)
