@@ -118,9 +118,10 @@ def _convolved(
     sizes, kernel = data.shape[2:], weights.shape[2:]
     windows = windows_of(op, sizes, kernel, stride, padding, dilation)
     outputs = weights.shape[0]
-    parts = (count, _part(op, outputs, count, "outputs"), *weights.shape[1:])
-    result = ops.convolution(_grouped(data, count, each), reshaped(weights, parts), **windows.attrs)
-    return graph.tensor(_shifted(op, _ungrouped(result, outputs), shift))
+    part = _part(op, outputs, count, "outputs")
+    stacks = _stacks(count, part, weights)
+    result = ops.convolution(_grouped(data, count, each), stacks, **windows.attrs)
+    return graph.tensor(_shifted(op, _ungrouped(result, count, outputs), shift))
 
 
 def _transposed(
@@ -136,11 +137,11 @@ def _transposed(
     windows, sizes = _widened(op, data, weights, stride, padding, output_padding, dilation)
     result = ops.convolution_input(
         _grouped(data, count, each),
-        reshaped(weights, (count, each, *weights.shape[1:])),
+        _stacks(count, each, weights),
         **windows.attrs,
         shape=sizes,
     )
-    return graph.tensor(_shifted(op, _ungrouped(result, weights.shape[1] * count), shift))
+    return graph.tensor(_shifted(op, _ungrouped(result, count, weights.shape[1] * count), shift))
 
 
 def _widened(
@@ -200,11 +201,19 @@ def _same(
 
 
 def _grouped(data: Node, groups: int, channels: Size) -> Node:
+    """Data with a dim for groups, if there are several."""
     batch, _, *sizes = data.shape
-    return reshaped(data, (batch, groups, channels, *sizes))
+    return data if groups == 1 else reshaped(data, (batch, groups, channels, *sizes))
 
 
-def _ungrouped(result: Node, outputs: Size) -> Node:
+def _stacks(groups: int, each: Size, weights: Node) -> Node:
+    """Weights with a dim for groups, if there are several, of which each has so many."""
+    return weights if groups == 1 else reshaped(weights, (groups, each, *weights.shape[1:]))
+
+
+def _ungrouped(result: Node, groups: int, outputs: Size) -> Node:
+    if groups == 1:
+        return result
     batch, _, _, *sizes = result.shape
     return reshaped(result, (batch, outputs, *sizes))
 

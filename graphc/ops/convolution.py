@@ -1,20 +1,22 @@
 """Convolution: the three derivatives of one form that is linear in data, weights and cotangent.
 
-With x [N, G, C, *S] (batch, groups, channels, spatial dims), w [G, O, C, *K] and g [N, G, O, *Y],
+With x [N, *G, C, *S] (batch, groups, channels, spatial dims), w [*G, O, C, *K] and a cotangent
+g [N, *G, O, *Y],
 
     sum over n, group, o, c, k, y of  w[group, o, c, k] * g[n, group, o, y]
                                        * x[n, group, c, y*stride + k*dilation - low]
 
 is what `convolution`, `convolution_input` and `convolution_weights` are the derivatives of, with
-respect to g, x and w. So the derivatives of each are the other two. Elements of x outside count
-as 0, as do those between the elements of g where the stride is more than 1: an infinite weight
-times them is NaN.
+respect to g, x and w. So the derivatives of each are the other two. Groups may have no dim or
+several, as stacks of matrices have. Elements of x outside count as 0, as do those between the
+elements of g where the stride is more than 1: an infinite weight times them is NaN.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -39,92 +41,127 @@ from graphc.ops.windows import (
     strided,
 )
 
-_LEADING = 3  # dims before the spatial ones
 _SHAPED = {**WINDOW_ATTRS, "shape": AttrKind.SHAPE}
 
 
-def _checked(inference: Inference, *names: str) -> tuple[Windows, TensorType, TensorType]:
-    """The windows and both inputs, which must be numbers of one dtype with as many dims."""
+@dataclass(frozen=True, slots=True)
+class _Data:
+    """The dims, or an index, of data or of cotangents; `channel` is an output's in the latter."""
+
+    batch: Size
+    groups: Shape
+    channel: Size
+    spatial: Shape
+
+    @staticmethod
+    def of(dims: Sequence[Size], rank: int) -> _Data:
+        """The parts of dims of which the last are spatial."""
+        lead = len(dims) - rank
+        return _Data(dims[0], tuple(dims[1 : lead - 1]), dims[lead - 1], tuple(dims[lead:]))
+
+    @property
+    def dims(self) -> Shape:
+        return (self.batch, *self.groups, self.channel, *self.spatial)
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """The dims, or an index, of weights."""
+
+    groups: Shape
+    output: Size
+    channel: Size
+    spatial: Shape
+
+    @staticmethod
+    def of(dims: Sequence[Size], rank: int) -> _Weights:
+        """The parts of dims of which the last are those of a window."""
+        lead = len(dims) - rank
+        return _Weights(tuple(dims[: lead - 2]), dims[lead - 2], dims[lead - 1], tuple(dims[lead:]))
+
+    @property
+    def dims(self) -> Shape:
+        return (*self.groups, self.output, self.channel, *self.spatial)
+
+
+def _checked(inference: Inference, *names: str) -> Windows:
+    """The windows; the inputs must be numbers of one dtype with as many dims."""
     windows = Windows.of(inference)
     inference.same_dtype()
     inference.require_kind(0, "fiu", "numbers")
-    for name, source in zip(names, inference.tensors, strict=True):
-        if source.rank != _LEADING + windows.rank:
-            inference.fail(
-                f"{name} need {_LEADING + windows.rank} dims for windows along {windows.rank}, "
-                f"not {source.rank}"
-            )
     left, right = inference.tensors
-    return windows, left, right
-
-
-def _spatial(shape: Shape) -> Shape:
-    return shape[_LEADING:]
+    if windows.rank < 1 or left.rank != right.rank or left.rank < windows.rank + 2:
+        inference.fail(
+            f"{names[0]} and {names[1]} need as many dims, {windows.rank} spatial ones (at least "
+            "1), two others and those of groups"
+        )
+    return windows
 
 
 def _convolution_type(inference: Inference) -> TensorType:
-    windows, x, w = _checked(inference, "data", "weights")
-    batch, groups, channels, *sizes = x.shape
-    also_groups, outputs, inputs, *kernel = w.shape
-    groups = inference.same_dim(groups, also_groups, "groups of data and of weights")
-    inference.same_dim(channels, inputs, "channels of data and of weights")
-    counts = windows.check(inference, tuple(sizes), tuple(kernel))
-    return x.with_shape((batch, groups, outputs, *counts))
+    windows = _checked(inference, "data", "weights")
+    source, weights = inference.tensors
+    x, w = _Data.of(source.shape, windows.rank), _Weights.of(weights.shape, windows.rank)
+    groups = inference.same_shape(x.groups, w.groups, "groups of data and of weights")
+    inference.same_dim(x.channel, w.channel, "channels of data and of weights")
+    counts = windows.check(inference, x.spatial, w.spatial)
+    return source.with_shape(_Data(x.batch, groups, w.output, counts).dims)
 
 
 def _convolution_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
-    batch, group, output, *window = index
-    channel, *place = inner
-    windows, (x, _) = Windows.of(node), node.inputs
-    position, conditions = windows.element(tuple(window), tuple(place), _spatial(x.shape))
+    windows, (channel, *place) = Windows.of(node), inner
+    at, sizes = _Data.of(index, windows.rank), _spatial(node.inputs[0], windows)
+    position, conditions = windows.element(at.spatial, tuple(place), sizes)
     return (
-        read(1, (group, output, channel, *place)),
-        read(0, (batch, group, channel, *position), all_of(conditions)),
+        read(1, _Weights(at.groups, at.channel, channel, tuple(place)).dims),
+        read(0, _Data(at.batch, at.groups, channel, position).dims, all_of(conditions)),
     )
 
 
 def _input_type(inference: Inference) -> TensorType:
-    windows, g, w = _checked(inference, "cotangents", "weights")
-    batch, groups, outputs, *counts = g.shape
-    also_groups, also_outputs, channels, *kernel = w.shape
-    groups = inference.same_dim(groups, also_groups, "groups of cotangents and of weights")
-    inference.same_dim(outputs, also_outputs, "outputs of cotangents and of weights")
+    windows = _checked(inference, "cotangents", "weights")
+    cotangents, weights = inference.tensors
+    g, w = _Data.of(cotangents.shape, windows.rank), _Weights.of(weights.shape, windows.rank)
+    groups = inference.same_shape(g.groups, w.groups, "groups of cotangents and of weights")
+    inference.same_dim(g.channel, w.output, "outputs of cotangents and of weights")
     sizes = _own_sizes(inference, windows)
-    _same_counts(inference, windows.check(inference, sizes, tuple(kernel)), tuple(counts))
-    return g.with_shape((batch, groups, channels, *sizes))
+    _same_counts(inference, windows.check(inference, sizes, w.spatial), g.spatial)
+    return cotangents.with_shape(_Data(g.batch, groups, w.channel, sizes).dims)
 
 
 def _input_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
-    batch, group, channel, *position = index
-    output, *place = inner
-    windows, (g, _) = Windows.of(node), node.inputs
-    window, conditions = windows.window(tuple(position), tuple(place), _spatial(g.shape))
+    windows, (output, *place) = Windows.of(node), inner
+    at, counts = _Data.of(index, windows.rank), _spatial(node.inputs[0], windows)
+    window, conditions = windows.window(at.spatial, tuple(place), counts)
     return (
-        read(1, (group, output, channel, *place)),
-        read(0, (batch, group, output, *window), all_of(conditions)),
+        read(1, _Weights(at.groups, output, at.channel, tuple(place)).dims),
+        read(0, _Data(at.batch, at.groups, output, window).dims, all_of(conditions)),
     )
 
 
 def _weights_type(inference: Inference) -> TensorType:
-    windows, x, g = _checked(inference, "data", "cotangents")
-    batch, groups, channels, *sizes = x.shape
-    also_batch, also_groups, outputs, *counts = g.shape
-    inference.same_dim(batch, also_batch, "batches of data and of cotangents")
-    groups = inference.same_dim(groups, also_groups, "groups of data and of cotangents")
+    windows = _checked(inference, "data", "cotangents")
+    source, cotangents = inference.tensors
+    x, g = (_Data.of(given.shape, windows.rank) for given in (source, cotangents))
+    inference.same_dim(x.batch, g.batch, "batches of data and of cotangents")
+    groups = inference.same_shape(x.groups, g.groups, "groups of data and of cotangents")
     kernel = _own_sizes(inference, windows)
-    _same_counts(inference, windows.check(inference, tuple(sizes), kernel), tuple(counts))
-    return x.with_shape((groups, outputs, channels, *kernel))
+    _same_counts(inference, windows.check(inference, x.spatial, kernel), g.spatial)
+    return source.with_shape(_Weights(groups, g.channel, x.channel, kernel).dims)
 
 
 def _weights_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
-    group, output, channel, *place = index
-    batch, *window = inner
-    windows, (x, _) = Windows.of(node), node.inputs
-    position, conditions = windows.element(tuple(window), tuple(place), _spatial(x.shape))
+    windows, (batch, *window) = Windows.of(node), inner
+    at, sizes = _Weights.of(index, windows.rank), _spatial(node.inputs[0], windows)
+    position, conditions = windows.element(tuple(window), at.spatial, sizes)
     return (
-        read(1, (batch, group, output, *window)),
-        read(0, (batch, group, channel, *position), all_of(conditions)),
+        read(1, _Data(batch, at.groups, at.output, tuple(window)).dims),
+        read(0, _Data(batch, at.groups, at.channel, position).dims, all_of(conditions)),
     )
+
+
+def _spatial(node: Node, windows: Windows) -> Shape:
+    return node.shape[len(node.shape) - windows.rank :]
 
 
 def _own_sizes(inference: Inference, windows: Windows) -> Shape:
@@ -140,60 +177,65 @@ def _same_counts(inference: Inference, wanted: Shape, counts: Shape) -> None:
     inference.same_shape(wanted, counts, "the numbers of windows and the dims of cotangents")
 
 
-def _extents(axis: int) -> Callable[[Node], tuple[Size, ...]]:
+def _extents(part: Callable[[Shape, int], Size]) -> Callable[[Node], tuple[Size, ...]]:
     """Loops over one leading dim of the second input and over its spatial dims."""
 
     def extents(node: Node) -> tuple[Size, ...]:
-        shape = node.inputs[1].shape
-        return (shape[axis], *_spatial(shape))
+        windows, second = Windows.of(node), node.inputs[1]
+        return (part(second.shape, windows.rank), *_spatial(second, windows))
 
     return extents
 
 
 def _convolution_reference(attrs: Attrs, x: Array, w: Array) -> Array:
-    whole, kernel = padded(attrs, x), w.shape[_LEADING:]
-    counts = counted(attrs, x.shape[_LEADING:], kernel)
-    result = np.zeros((*x.shape[:2], w.shape[1], *counts), x.dtype)
+    rank = len(attrs["strides"])
+    kernel, whole = w.shape[-rank:], padded(attrs, x)
+    counts = counted(attrs, x.shape[-rank:], kernel)
+    result = np.zeros((*x.shape[: -rank - 1], w.shape[-rank - 2], math.prod(counts)), x.dtype)
     for place in places(kernel):
-        part = whole[strided(attrs, place, counts)]
-        result += np.einsum("goc,ngc...->ngo...", w[_last(place)], part)
-    return result
+        part = _in_line(whole[strided(attrs, place, counts)], rank)
+        result += np.einsum("...oc,n...cy->n...oy", w[_last(place)], part)
+    return result.reshape(*result.shape[:-1], *counts)
 
 
 def _input_reference(attrs: Attrs, g: Array, w: Array) -> Array:
     """Weights turned around, over cotangents with zeros between and around them."""
-    kernel, sizes = w.shape[_LEADING:], tuple(attrs["shape"])
+    rank, sizes = len(attrs["strides"]), tuple(attrs["shape"])
+    kernel = w.shape[-rank:]
     reach = [d * (k - 1) for d, k in zip(attrs["dilations"], kernel, strict=True)]
     spaced = _spaced(attrs, g, [n + far for n, far in zip(sizes, reach, strict=True)], reach)
-    result = np.zeros((*g.shape[:2], w.shape[2], *sizes), g.dtype)
+    result = np.zeros((*g.shape[: -rank - 1], w.shape[-rank - 1], math.prod(sizes)), g.dtype)
     for place in places(kernel):
         start = [f - d * k for f, d, k in zip(reach, attrs["dilations"], place, strict=True)]
         part = spaced[_last([slice(a, a + n) for a, n in zip(start, sizes, strict=True)])]
-        result += np.einsum("goc,ngo...->ngc...", w[_last(place)], part)
-    return result
+        result += np.einsum("...oc,n...oy->n...cy", w[_last(place)], _in_line(part, rank))
+    return result.reshape(*result.shape[:-1], *sizes)
 
 
 def _spaced(attrs: Attrs, g: Array, sizes: list[int], reach: list[int]) -> Array:
     """Zeros with element y of g at y*stride - low + reach along each dim, where that is inside."""
-    result = np.zeros((*g.shape[:_LEADING], *sizes), g.dtype)
+    lead = g.shape[: g.ndim - len(sizes)]
+    result = np.zeros((*lead, *sizes), g.dtype)
     targets, sources = [], []
-    axes = zip(attrs["strides"], attrs["low"], reach, sizes, g.shape[_LEADING:], strict=True)
+    axes = zip(attrs["strides"], attrs["low"], reach, sizes, g.shape[len(lead) :], strict=True)
     for stride, low, far, size, count in axes:
         to = np.arange(count) * stride - low + far
         inside = (to >= 0) & (to < size)
         targets.append(to[inside])
         sources.append(np.arange(count)[inside])
-    lead = [np.arange(n) for n in g.shape[:_LEADING]]
-    result[np.ix_(*lead, *targets)] = g[np.ix_(*lead, *sources)]
+    every = [np.arange(n) for n in lead]
+    result[np.ix_(*every, *targets)] = g[np.ix_(*every, *sources)]
     return result
 
 
 def _weights_reference(attrs: Attrs, x: Array, g: Array) -> Array:
-    whole, kernel = padded(attrs, x), tuple(attrs["shape"])
-    result = np.zeros((g.shape[1], g.shape[2], x.shape[2], *kernel), x.dtype)
+    rank, kernel, whole = len(attrs["strides"]), tuple(attrs["shape"]), padded(attrs, x)
+    groups, channels, outputs = x.shape[1 : -rank - 1], x.shape[-rank - 1], g.shape[-rank - 1]
+    result = np.zeros((*groups, outputs, channels, *kernel), x.dtype)
     for place in places(kernel):
-        part = whole[strided(attrs, place, g.shape[_LEADING:])]
-        result[_last(place)] = np.einsum("ngoy,ngcy->goc", _in_line(g), _in_line(part))
+        part = whole[strided(attrs, place, g.shape[-rank:])]
+        lines = (_in_line(a, rank) for a in (g, part))
+        result[_last(place)] = np.einsum("n...oy,n...cy->...oc", *lines)
     return result
 
 
@@ -202,9 +244,9 @@ def _last(index: Sequence[Any]) -> tuple[Any, ...]:
     return (..., *index)
 
 
-def _in_line(x: Array) -> Array:
+def _in_line(x: Array, rank: int) -> Array:
     """The spatial dims made one."""
-    return x.reshape(*x.shape[:_LEADING], math.prod(x.shape[_LEADING:]))
+    return x.reshape(*x.shape[:-rank], math.prod(x.shape[-rank:]))
 
 
 def _convolve(result: Node, x: Node, w: Node) -> Node:
@@ -212,13 +254,13 @@ def _convolve(result: Node, x: Node, w: Node) -> Node:
 
 
 def _to_input(result: Node, g: Node, w: Node, like: Node) -> Node:
-    shape = _spatial(like.shape)
-    return ops.convolution_input(g, w, **Windows.of(result).attrs, shape=shape)
+    windows = Windows.of(result)
+    return ops.convolution_input(g, w, **windows.attrs, shape=_spatial(like, windows))
 
 
 def _to_weights(result: Node, x: Node, g: Node, like: Node) -> Node:
-    shape = _spatial(like.shape)
-    return ops.convolution_weights(x, g, **Windows.of(result).attrs, shape=shape)
+    windows = Windows.of(result)
+    return ops.convolution_weights(x, g, **windows.attrs, shape=_spatial(like, windows))
 
 
 def _convolution_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
@@ -249,35 +291,37 @@ def _attrs(strides: Shape, low: Shape, high: Shape, dilations: Shape) -> Attrs:
 
 #: (shape of x, shape of w, attributes) of the samples of all three ops.
 _TRIED: tuple[tuple[tuple[int, ...], tuple[int, ...], Attrs], ...] = (
-    ((2, 1, 3, 9), (1, 4, 3, 3), _attrs((1,), (0,), (0,), (1,))),
+    ((2, 3, 9), (4, 3, 3), _attrs((1,), (0,), (0,), (1,))),
     ((2, 2, 3, 20), (2, 2, 3, 3), _attrs((2,), (1,), (2,), (2,))),
-    ((1, 1, 1, 1), (1, 1, 1, 1), _attrs((1,), (0,), (0,), (1,))),
+    ((1, 1, 1), (1, 1, 1), _attrs((1,), (0,), (0,), (1,))),
     ((0, 1, 2, 5), (1, 3, 2, 2), _attrs((1,), (1,), (0,), (1,))),
-    ((2, 1, 0, 5), (1, 3, 0, 2), _attrs((1,), (0,), (0,), (1,))),
+    ((2, 0, 5), (3, 0, 2), _attrs((1,), (0,), (0,), (1,))),
     ((1, 2, 1, 3), (2, 1, 1, 4), _attrs((3,), (3,), (0,), (1,))),
-    ((1, 1, 2, 9), (1, 2, 2, 2), _attrs((2,), (-1,), (-2,), (1,))),
-    ((2, 1, 3, 6, 7), (1, 5, 3, 3, 3), _attrs((1, 1), (1, 1), (1, 1), (1, 1))),
+    ((1, 2, 9), (2, 2, 2), _attrs((2,), (-1,), (-2,), (1,))),
+    ((2, 2, 3, 1, 7), (2, 3, 2, 1, 3), _attrs((2,), (1,), (1,), (1,))),
+    ((2, 3, 6, 7), (5, 3, 3, 3), _attrs((1, 1), (1, 1), (1, 1), (1, 1))),
     ((2, 3, 1, 5, 18), (3, 2, 1, 2, 3), _attrs((2, 1), (0, 2), (1, 0), (1, 2))),
-    ((1, 1, 2, 4, 5, 6), (1, 3, 2, 2, 1, 3), _attrs((1, 2, 2), (1, 0, 1), (0, 1, 1), (2, 1, 1))),
+    ((3, 4, 17, 19), (9, 4, 3, 3), _attrs((1, 2), (1, 1), (1, 1), (1, 1))),
+    ((1, 2, 4, 5, 6), (3, 2, 2, 1, 3), _attrs((1, 2, 2), (1, 0, 1), (0, 1, 1), (2, 1, 1))),
 )
-
-
-def _cotangent_shape(x: tuple[int, ...], w: tuple[int, ...], attrs: Attrs) -> tuple[int, ...]:
-    return (*x[:2], w[1], *counted(attrs, x[_LEADING:], w[_LEADING:]))
 
 
 def _samples(of: str) -> tuple[Sample, ...]:
     """Both inputs' shapes (x, w or g) and the attributes, to which the third's sizes belong."""
     found = []
     for x, w, attrs in _TRIED:
-        shapes = {"x": x, "w": w, "g": _cotangent_shape(x, w, attrs)}
-        left, right = (Arg(shapes[key]) for key in of)
-        own = {"gw": {"shape": x[_LEADING:]}, "xg": {"shape": w[_LEADING:]}}.get(of, {})
+        rank = len(attrs["strides"])
+        sizes, kernel = x[-rank:], w[-rank:]
+        g = (*x[: -rank - 1], w[-rank - 2], *counted(attrs, sizes, kernel))
+        left, right = (Arg({"x": x, "w": w, "g": g}[key]) for key in of)
+        own = {"gw": {"shape": sizes}, "xg": {"shape": kernel}}.get(of, {})
         found.append(Sample((left, right), {**attrs, **own}))
     return tuple(found)
 
 
-def _declare(name: str, doc: str, of: str, inner: int, **parts: Any) -> OpDef:
+def _declare(
+    name: str, doc: str, of: str, inner: Callable[[Shape, int], Size], **parts: Any
+) -> OpDef:
     operands = parts.pop("operands")
     return structured(
         name, doc, Kind.CONTRACTION, arity=2, attrs=WINDOW_ATTRS if of == "xw" else _SHAPED,
@@ -289,20 +333,23 @@ def _declare(name: str, doc: str, of: str, inner: int, **parts: Any) -> OpDef:
 
 convolution = _declare(
     "convolution",
-    "Sums of products of weights [G, O, C, *K] and the windows of data [N, G, C, *S].",
-    of="xw", inner=2, infer=_convolution_type, reference=_convolution_reference,
+    "Sums of products of weights [*G, O, C, *K] and the windows of data [N, *G, C, *S].",
+    of="xw", inner=lambda w, rank: _Weights.of(w, rank).channel,
+    infer=_convolution_type, reference=_convolution_reference,
     vjp=_convolution_vjp, operands=_convolution_operands,
 )  # fmt: skip
 convolution_input = _declare(
     "convolution_input",
-    "The derivative of convolution by data: cotangents [N, G, O, *Y] times weights, added up "
+    "The derivative of convolution by data: cotangents [N, *G, O, *Y] times weights, added up "
     "where they were read; also called transposed convolution.",
-    of="gw", inner=1, infer=_input_type, reference=_input_reference,
+    of="gw", inner=lambda w, rank: _Weights.of(w, rank).output,
+    infer=_input_type, reference=_input_reference,
     vjp=_input_vjp, operands=_input_operands,
 )  # fmt: skip
 convolution_weights = _declare(
     "convolution_weights",
     "The derivative of convolution by weights: windows of data times cotangents, added up.",
-    of="xg", inner=0, infer=_weights_type, reference=_weights_reference,
+    of="xg", inner=lambda g, rank: _Data.of(g, rank).batch,
+    infer=_weights_type, reference=_weights_reference,
     vjp=_weights_vjp, operands=_weights_operands,
 )  # fmt: skip

@@ -43,7 +43,7 @@ def place(x: Any, w: Any, **changes: Any) -> Node:
         ((2, 4, 3, 4), (2, 2, 3, 3), {}, "groups of data and of weights must be equal"),
         ((2, 1, 3, 4), (1, 2, 3, 3), {"strides": 0}, "at least 1"),
         ((2, 1, 3, 4), (1, 2, 3, 3), {"dilations": 0}, "at least 1"),
-        ((2, 1, 3, 4), (1, 2, 3, 3, 3), {}, "weights need 4 dims for windows along 1, not 5"),
+        ((2, 1, 3, 4), (1, 2, 3, 3, 3), {}, "data and weights need as many dims, 1 spatial"),
     ],
 )
 def test_shapes_that_do_not_fit(x: Any, w: Any, changes: Any, message: str) -> None:

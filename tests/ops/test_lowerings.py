@@ -13,6 +13,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Array, Kind, OpDef, all_ops
 from graphc.ir.scalar import walk
 from graphc.ops import ops
+from tests.ops.closeness import assert_close
 from tests.ops.lowering_interpreter import compute, loops, reader
 from tests.ops.sampling import (
     Case,
@@ -77,7 +78,10 @@ def check(
     got, out_of_range = compute(node, values, sizes)
     with np.errstate(all="ignore"):
         expected = np.asarray(case.op.reference(case.sample.attrs, *values))
-    compare(got, expected, case.op.exact)
+    if case.op.kind is Kind.CONTRACTION:  # terms cancel, so that the sum may be any times smaller
+        assert_close(case, values, got)
+    else:
+        compare(got, expected, case.op.exact)
     assert not out_of_range
 
 

@@ -58,8 +58,8 @@ def convolved(b: Pairing, x: Value, picks: Picks) -> Value | None:
     batch: Any = 1
     for n in lead:
         batch = batch * n
-    w = b.input(x.dtype, (1, outputs, channels, size), variable=bool(picks.below(2)))
-    data = ops.reshape(x.node, shape=(batch, 1, channels, x.shape[-1]))
+    w = b.input(x.dtype, (outputs, channels, size), variable=bool(picks.below(2)))
+    data = ops.reshape(x.node, shape=(batch, channels, x.shape[-1]))
     product = ops.convolution(data, w.node, **windows.attrs)
     node = ops.reshape(product, shape=(*lead, outputs, product.shape[-1]))
     if elements(node.shape) > MOST_ELEMENTS:
@@ -68,7 +68,7 @@ def convolved(b: Pairing, x: Value, picks: Picks) -> Value | None:
     def twin(sizes: Sizes, a: Array, weights: Array) -> Array:
         rows = a.reshape(*known((batch, channels, x.shape[-1]), sizes))
         parts = np.stack(seen(rows, windows, size), axis=-1)
-        total = np.einsum("ncyk,ock->noy", parts, weights[0])
+        total = np.einsum("ncyk,ock->noy", parts, weights)
         return total.reshape(known(node.shape, sizes))
 
     return b.apply(node, twin, x, w, **summed(channels * size, x, w))
