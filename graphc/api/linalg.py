@@ -11,7 +11,7 @@ from graphc.api.contraction import Term, contract, diagonal_of
 from graphc.api.manipulation import reshaped, sliced
 from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
 from graphc.api.shapes import as_axis, as_int, filled, is_several, size_node
-from graphc.ir.dims import Size, is_nonnegative, maximum, minimum, product, unify
+from graphc.ir.dims import Size, is_nonnegative, maximum, minimum, unify
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ops import ops
@@ -44,10 +44,8 @@ def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 def _product(left: Node, right: Node) -> Node:
     """The product of stacks of matrices."""
-    if len(right.shape) == 2 and len(left.shape) > 2:  # one tall matrix, not a stack of copies
-        rows = left.shape[:-1]
-        tall = reshaped(left, (product(rows), left.shape[-1]))
-        return reshaped(ops.matmul(tall, right), (*rows, right.shape[-1]))
+    if len(right.shape) == 2:
+        return ops.matmul(left, right)
     lead = common_shape("matmul", [left.shape[:-2], right.shape[:-2]])
     return ops.matmul(
         fitted(left, (*lead, *left.shape[-2:])), fitted(right, (*lead, *right.shape[-2:]))

@@ -43,7 +43,7 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
     node = with_inputs(node, inputs)
-    if node.op is ops.matmul and 1 in node.shape[-2:] and not _is_small(node):
+    if node.op is ops.matmul and _is_of_a_vector(node) and not _is_small(node):
         with created_at(node.location):
             return _of_a_vector(node)
     with created_at(node.location):
@@ -67,9 +67,15 @@ def _in_steps(node: Node) -> Node:
     return _by_blocks(node, source, axes)
 
 
+def _is_of_a_vector(product: Node) -> bool:
+    """Whether one side is a vector; rows of a stack with one matrix for all count as many."""
+    left, right = product.inputs
+    return right.shape[-1] == 1 or (left.shape[-2] == 1 and len(left.shape) == len(right.shape))
+
+
 def _is_small(product: Node) -> bool:
     """Whether a matrix is known to have too few elements for the order to matter."""
-    size = product.inputs[product.shape[-2] == 1].tensor.size
+    size = product.inputs[product.shape[-1] != 1].tensor.size
     return isinstance(size, int) and size < FEWEST
 
 
@@ -80,6 +86,7 @@ def _of_a_vector(product: Node) -> Node:
     is_row = product.shape[-1] != 1
     shape = (*stack, steps, product.shape[-1]) if is_row else (*stack, rows, steps)
     vector, matrix = (left, right) if is_row else (right, left)
+    stack = stack if len(vector.shape) > 2 else [1] * len(stack)
     flat = (*stack, steps, 1) if is_row else (*stack, 1, steps)
     spread = ops.broadcast_to(ops.reshape(vector, shape=flat), shape=shape)
     axis = len(shape) - (2 if is_row else 1)

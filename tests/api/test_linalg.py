@@ -49,7 +49,8 @@ def test_a_stack_times_a_matrix_is_one_product() -> None:
     product = x @ w
     assert product.shape == ("n", "t", 5)
     (node,) = (n for n in product.graph.extract([product]).nodes if n.op.name == "matmul")
-    assert node.shape == ("n*t", 5)
+    assert node.shape == ("n", "t", 5)
+    assert node.inputs == (x.node, w.node)
 
 
 def test_matmul_promotes(compute: Any) -> None:

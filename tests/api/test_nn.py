@@ -117,6 +117,17 @@ def test_cross_entropy_of_classes_and_of_probabilities(lead: Any, compute: Any) 
         np.testing.assert_allclose(slope, expected, atol=1e-12)
 
 
+def test_cross_entropy_and_its_slope_over_known_dims(compute: Any) -> None:
+    """Both in one program, with the place of a class worked out from a row's number."""
+    rng = np.random.default_rng(0)
+    logits, labels = gc.placeholder(gc.float64, ("n", 3, 5)), gc.placeholder(gc.int32, ("n", 3))
+    loss = gc.nn.softmax_cross_entropy(logits, labels)
+    scores, classes = rng.normal(size=(2, 3, 5)), rng.integers(0, 5, (2, 3))
+    outputs = [loss, *gc.gradients(loss, [logits])]
+    _, slope = compute(outputs, {logits: scores, labels: classes})
+    np.testing.assert_allclose(slope, (_softmax(scores) - np.eye(5)[classes]) / 6, atol=1e-12)
+
+
 def test_a_class_out_of_range_is_an_error_when_run(compute: Any) -> None:
     logits, labels = gc.placeholder(gc.float32, ("n", 4)), gc.placeholder(gc.int64, ("n",))
     loss = gc.nn.softmax_cross_entropy(logits, labels)

@@ -359,6 +359,9 @@ def test_bounded_symbols_are_loop_positions() -> None:
     i, j = symbol("i", n - 1), symbol("j", 3)
     assert is_within(i, n)
     assert is_within(4 * i + j, 4 * n)
+    k = symbol("k", 4 * n - 1)
+    assert is_within(floordiv(k, 4), n)
+    assert not is_within(floordiv(k, 4), n - 1)
     assert (4 * i + j) // 4 == i
     assert (4 * i + j) % 4 == j
     assert not is_within(i + 1, n)

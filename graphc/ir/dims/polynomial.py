@@ -291,6 +291,10 @@ def minimum(left: Size, right: Size) -> Size:
 
 def is_within(dim: Size, bound: Size) -> bool:
     """Whether 0 <= dim < bound is certain."""
+    if isinstance(dim, Dim) and tuple(dim.terms.values()) == (1,):
+        (atoms,) = dim.terms
+        if len(atoms) == 1 and isinstance(atoms[0], Quotient):
+            return is_within(atoms[0].numerator, bound * atoms[0].denominator)
     return is_nonnegative(dim) and is_nonnegative(bound - 1 - dim)
 
 
