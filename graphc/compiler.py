@@ -15,11 +15,13 @@ from graphc.codegen.caching.compiled_code import CompiledCode
 from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
+from graphc.codegen.nests.routines import imported
 from graphc.codegen.products.tile_objects import tile_objects
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.translation import object_codes
 from graphc.ir import dims, scalar
 from graphc.ir.graph import Graph
+from graphc.ir.lowering import Library
 from graphc.ir.node import Node
 from graphc.memory.batching import in_batches
 from graphc.memory.live import live_ranges
@@ -212,6 +214,7 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
             *(made.objects[name] for name in (*made.kernels, program.ENTRY)),
             *tile_objects(made.kernels.values(), made.target),
         ),
+        imports=imported(made.kernels.values()),
         entry=program.ENTRY,
         slots=tuple(made.slots.values()),
         symbols=symbols(graph),
@@ -239,4 +242,7 @@ def declared_input(node: Node) -> Input:
 def _site(site: scalar.Site) -> Site:
     node = site.node
     assert isinstance(node, Node)
+    rule = node.op.lowering
+    if isinstance(rule, Library):
+        return Site(rule.blamed or node.op.name, site.axis, node.location, rule.failure)
     return Site(node.op.name, site.axis, node.location)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from numpy.linalg import LinAlgError as NumPyLinAlgError
+
 
 class Place(Protocol):
     """Somewhere in the user's program."""
@@ -75,6 +77,10 @@ class FetchError(GraphcError, ValueError):
 
 class OutOfRangeError(GraphcError, IndexError):
     """An index outside its axis, found while running."""
+
+
+class LinAlgError(GraphcError, NumPyLinAlgError):
+    """A matrix that has no such factors or inverse, found while running."""
 
 
 class DeclarationError(GraphcError, TypeError):

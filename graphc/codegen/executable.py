@@ -58,11 +58,16 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A place in the program where indices are checked, for the message when one is wrong."""
+    """A place in the program where something is checked, for the message when it is wrong.
+
+    An index along the axis; or, with a `failure`, the matrices of a stack of `axis` dims, of
+    which the failure says what one is.
+    """
 
     op: str
     axis: int
     location: Location | None
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +76,14 @@ class Executable:
 
     The entry takes a table of pointers, one for each slot; the sizes of `symbols`, as int64;
     three int64 that it sets when a check fails: 1 + the number of the site, the bad index and the
-    size of the axis; and a thread pool, or null. `work` is an estimate of a run, in the units of
-    `graphc.schedule.work`. `updated` are the variables that get new values; where `in_place` is
+    size of the axis; and a thread pool, or null. `imports` are the names of library routines that
+    the objects call, to be found when they are loaded. `work` is an estimate of a run, in the units
+    of `graphc.schedule.work`. `updated` are the variables that get new values; where `in_place` is
     true, the slot of the new value may be given the memory of the old one.
     """
 
     objects: tuple[bytes, ...]
+    imports: tuple[str, ...]
     entry: str
     slots: tuple[Slot, ...]
     symbols: tuple[str, ...]

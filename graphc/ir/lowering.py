@@ -1,7 +1,7 @@
 """The forms in which an op declares how it is computed.
 
 Each form gives the value of one element; loops, fusion, vectors and threads are the scheduler's
-and the code generator's business. There are five forms, and every primitive is one of them or,
+and the code generator's business. There are six forms, and every primitive is one of them or,
 where it is a formula of other ops that only the scheduler should choose, a `Composite`.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from graphc.ir.dims import Size
+from graphc.ir.routines import Steps
 from graphc.ir.scalar import Expr, Index
 
 if TYPE_CHECKING:
@@ -89,6 +90,21 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """Matrices, each worked on by routines of LAPACK; leading dims are a stack of them.
+
+    `rank` dims at the end of the result are those of one matrix; `steps` says what is done for
+    one. `failure` is what an error says of a matrix for which `Steps.fail_if` holds, `blamed` the
+    op that it names, if that is another one.
+    """
+
+    rank: int
+    steps: Callable[[Node, Steps], None]
+    failure: str = ""
+    blamed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Composite:
     """What other ops compute; the scheduler puts them in the op's place."""
 
@@ -100,4 +116,4 @@ class Buffer:
     """A value that is in memory before the run starts: a feed, a variable, a constant."""
 
 
-Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Composite | Buffer
+Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Library | Composite | Buffer

@@ -37,6 +37,7 @@ class Kind(Enum):
     GATHER = "gather"
     SCATTER = "scatter"
     SORT = "sort"
+    FACTORIZATION = "factorization"
     STRUCTURE = "structure"
 
 
@@ -77,7 +78,7 @@ class Arg:
     """How to draw one input of a sample: shape, dtype (None: the one under test) and range.
 
     `spread` keeps values apart (no ties), `avoid` keeps floats away from points where the
-    derivative jumps.
+    derivative jumps. Matrices have `diagonal`, 2*diagonal, 3*diagonal, ... added along theirs.
     """
 
     shape: tuple[int, ...]
@@ -86,6 +87,7 @@ class Arg:
     dtype: DType | None = None
     spread: bool = False
     avoid: tuple[float, ...] = ()
+    diagonal: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

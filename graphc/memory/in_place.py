@@ -13,6 +13,7 @@ from itertools import permutations
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Size, Symbol
+from graphc.schedule.calls import Call
 from graphc.schedule.kernel import (
     Axis,
     Fold,
@@ -67,7 +68,7 @@ class _Accesses:
     def allow(self, written: str, read: str) -> bool:
         """Whether everything is read before something else is written over it."""
         stores = self.stores.get(written, [])
-        if not stores or read in self.stores or read in self.kept:
+        if not stores or read in self.stores or self.kept & {written, read}:
             return False
         loads = self.loads.get(read, [])
         return all(_reads_first(load, store) for store in stores for load in loads)
@@ -93,6 +94,9 @@ class _Accesses:
                 case Store(target=target, offset=offset) | Update(target=target, offset=offset):
                     self._read(statement, loops, axes)
                     self._write(target, offset, loops, axes)
+                case Call():  # in what order a routine reads and writes is its own affair
+                    self._read(statement, loops, axes)
+                    self.kept |= {pointer.buffer for pointer in statement.pointers()}
                 case _:
                     self._read(statement, loops, axes)
 

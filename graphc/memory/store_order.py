@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ir import scalar
+from graphc.schedule.calls import Call
 from graphc.schedule.kernel import (
     Fold,
     Kernel,
@@ -112,6 +113,9 @@ def _effects(statement: Statement) -> _Effects:
             leaves.add(one.result)
         elif isinstance(one, Sort):
             writes |= {one.target, one.keys, one.places}
+        elif isinstance(one, Call):
+            writes |= {pointer.buffer for pointer in one.pointers()}
+            leaves.add(one.result)
         for expr in _parts(one):
             if expr.name == "load":
                 reads.add(str(expr.source))

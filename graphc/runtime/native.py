@@ -12,9 +12,10 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from graphc.codegen.executable import Executable, Role, Site
-from graphc.errors import OutOfRangeError
+from graphc.errors import LinAlgError, OutOfRangeError
 from graphc.ir import dims
 from graphc.memory.plan import ALIGNMENT, Layout
+from graphc.runtime import lapack
 from graphc.runtime.binding import bind
 
 Array = np.ndarray[Any, Any]
@@ -103,7 +104,7 @@ class Native:
         updates: Sequence[Array],
         pool: int | None = None,
     ) -> None:
-        """Run the program; OutOfRangeError if an index was out of range.
+        """Run the program; the error of `failed_check` if a check has failed.
 
         `pool` is the address of a thread pool; without one everything runs on this thread.
         """
@@ -126,7 +127,7 @@ class Native:
         self._arenas.append(arena)
         if status[0]:
             number, index, size = (int(part) for part in status)
-            raise out_of_range(self.executable.sites[number - 1], index, size)
+            raise failed_check(self.executable.sites[number - 1], index, size)
 
     def _take_arena(self, size: int) -> Array:
         """Memory for temporaries, from an earlier call if one is large enough."""
@@ -146,12 +147,17 @@ def _link(executable: Executable) -> Any:
     builder = llvm.JITLibraryBuilder().add_current_process()
     for image in executable.objects:
         builder = builder.add_object_img(image)
+    for name in executable.imports:
+        builder = builder.import_symbol(name, lapack.address(name))
     builder = builder.export_symbol(executable.entry)
     return builder.link(compiler, f"graphc_{next(_names)}")
 
 
-def out_of_range(site: Site, index: int, size: int) -> OutOfRangeError:
-    """The error for an index that a check has found."""
+def failed_check(site: Site, index: int, size: int) -> OutOfRangeError | LinAlgError:
+    """The error for an index or a matrix that a check has found."""
+    if site.failure:
+        which = f"matrix {index - 1} of the stack" if site.axis else "the matrix"
+        return LinAlgError(f"{which} {site.failure}", op=site.op, location=site.location)
     return OutOfRangeError(
         f"index {index} is out of range for axis {site.axis} with size {size}",
         op=site.op,

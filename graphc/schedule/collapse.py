@@ -8,6 +8,7 @@ from dataclasses import replace
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
+from graphc.schedule.calls import Call, Check
 from graphc.schedule.kernel import (
     Axis,
     Combine,
@@ -94,15 +95,6 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
 
     def made(statement: Statement) -> Statement:
         match statement:
-            case Store():
-                new, offset = value(statement.value), move(statement.offset)
-                return replace(statement, value=new, offset=offset)
-            case Update():
-                where = None if statement.where is None else value(statement.where)
-                new, offset = value(statement.value), move(statement.offset)
-                return replace(statement, value=new, offset=offset, where=where)
-            case Combine():
-                return replace(statement, operands=tuple(map(value, statement.operands)))
             case Loop():
                 axis = resized(statement.axis)
                 return replace(statement, axis=axis, body=tuple(map(made, statement.body)))
@@ -117,7 +109,31 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
                     left=value(statement.left), right=value(statement.right),
                     body=tuple(map(made, statement.body)),
                 )  # fmt: skip
-            case Sort():
-                return replace(statement, key=value(statement.key), offset=move(statement.offset))
+            case _:
+                return _rebuilt_single(statement, value, move)
 
     return tuple(map(made, body))
+
+
+def _rebuilt_single(
+    statement: Store | Update | Combine | Sort | Call | Check,
+    value: Callable[[Expr], Expr],
+    move: Callable[[Size], Size],
+) -> Statement:
+    """As `rebuilt`, for a statement without others inside."""
+    match statement:
+        case Store():
+            new, offset = value(statement.value), move(statement.offset)
+            return replace(statement, value=new, offset=offset)
+        case Update():
+            where = None if statement.where is None else value(statement.where)
+            new, offset = value(statement.value), move(statement.offset)
+            return replace(statement, value=new, offset=offset, where=where)
+        case Combine():
+            return replace(statement, operands=tuple(map(value, statement.operands)))
+        case Sort():
+            return replace(statement, key=value(statement.key), offset=move(statement.offset))
+        case Call():
+            return statement.rebuilt(value, move)
+        case Check():
+            return replace(statement, value=value(statement.value))

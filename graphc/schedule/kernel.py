@@ -20,6 +20,7 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Site
+from graphc.schedule.calls import Call, Check
 from graphc.schedule.reasons import Separation
 
 
@@ -177,7 +178,7 @@ class Product:
         return (self.row, self.column, *self.columns, *self.depth)
 
 
-Statement = Store | Update | Combine | Loop | Fold | Sort | Product
+Statement = Store | Update | Combine | Loop | Fold | Sort | Product | Call | Check
 
 
 @dataclass(frozen=True)
@@ -312,6 +313,10 @@ def values_of(statement: Statement) -> tuple[Expr, ...]:
             return (key,)
         case Product(left=left, right=right):
             return (left, right)
+        case Call(where=where):
+            return () if where is None else (where,)
+        case Check(value=value):
+            return (value,)
         case Loop() | Fold():
             return ()
 
@@ -325,7 +330,9 @@ def sizes_of(statement: Statement) -> tuple[Size, ...]:
             return (axis.extent, offset)
         case Loop() | Product():
             return tuple(axis.extent for axis in axes_of(statement))
-        case Combine() | Fold():
+        case Call():
+            return statement.sizes()
+        case Combine() | Fold() | Check():
             return ()
 
 
@@ -414,5 +421,9 @@ class _Writer:
                 what = "argsort" if positions else "sort"
                 sorted_ = f"{what}({show(key)}) using {keys}, {places}"
                 return f"for {axis}: {target}[{offset}] = {sorted_}"
+            case Call(where=where):
+                return statement.text("" if where is None else show(where))
+            case Check(value):
+                return f"check {show(value)}"
             case _:
                 raise AssertionError(statement)

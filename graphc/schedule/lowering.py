@@ -7,12 +7,13 @@ from dataclasses import replace
 from graphc.errors import CompileError
 from graphc.ir.graph import Graph, topological
 from graphc.ir.location import created_at
-from graphc.ir.lowering import Scan, Scatter, Sort
+from graphc.ir.lowering import Library, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.fusion import Fusion, Group, fuse
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Launch, Schedule
+from graphc.schedule.library import library_kernel
 from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
 from graphc.schedule.products import product_kernel
@@ -67,6 +68,8 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = scatter_kernel(group, fusion)
         case Sort():
             kernel = sort_kernel(group, fusion)
+        case Library():
+            kernel = library_kernel(group, fusion)
         case _ if group.has_rows and not group.firm:
             kernel = row_kernel(group, fusion)
         case _ if is_packed(first):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from graphc.ir import dims
-from graphc.ir.lowering import BlockReduce, Pointwise, Reduce, Scan, Scatter, Sort
+from graphc.ir.lowering import BlockReduce, Library, Pointwise, Reduce, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.schedule.alignment import without_ones
 from graphc.schedule.fusion import (
@@ -56,10 +56,10 @@ class _Question:
         """What the ops do, whatever the shapes."""
         if isinstance(self.producer.op.lowering, BlockReduce):
             return Why.PARTS
-        if isinstance(self.producer.op.lowering, Scan | Scatter | Sort):
+        if isinstance(self.producer.op.lowering, Scan | Scatter | Sort | Library):
             return Why.PRODUCER_IN_ORDER
         match self.reader.op.lowering:
-            case Scan() | Scatter() | Sort():
+            case Scan() | Scatter() | Sort() | Library():
                 return Why.READER_IN_ORDER
             case Reduce(combiner="dot"):
                 return Why.REREAD

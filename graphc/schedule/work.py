@@ -10,6 +10,7 @@ from __future__ import annotations
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
+from graphc.schedule.calls import Call
 from graphc.schedule.kernel import (
     Axis,
     Fold,
@@ -94,6 +95,9 @@ class _Estimate:
         slow = 1 if vector else _SINGLE
         counts = _counts(axes)
         total: Size = _own(statement) * slow * counts[-1]
+        if isinstance(statement, Call):
+            self._locals[statement.result] = len(axes)
+            return statement.work * counts[-1]
         if isinstance(statement, Sort):
             counts = _counts((*axes, self._entered(statement.axis, axes)))
             total = _SORTED * counts[-1]

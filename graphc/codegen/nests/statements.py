@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
-from graphc.codegen.nests import sorting
+from graphc.codegen.nests import routines, sorting
 from graphc.codegen.nests.extremes import combiner_for
 from graphc.codegen.nests.folds import Folds, to_state
 from graphc.codegen.nests.loops import Loops
@@ -20,6 +20,7 @@ from graphc.codegen.target import Target
 from graphc.codegen.values import constant_like, lane_count, splat
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
+from graphc.schedule.calls import Call, Check
 from graphc.schedule.kernel import Combine, Fold, Loop, Product, Sort, Statement, Store, Update
 
 Body = tuple[Statement, ...]
@@ -61,6 +62,10 @@ class Statements:
                 case Sort():
                     with self.loops.if_any(self.elements.size(statement.axis.extent)):
                         sorting.emit(self.elements, statement)
+                case Call():
+                    routines.emit(self.elements, statement)
+                case Check():
+                    self.elements.value(statement.value)
 
     def loop(self, loop: Loop, bounds: tuple[ir.Value, ir.Value] | None = None) -> None:
         """A loop over its axis, or over the part of it between two bounds."""
