@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from graphc.ir.opdef import Array, Kind
+from tests.ops.factors import assert_same_factors
 from tests.ops.sampling import Case
 
 #: Units in the last place by which finite results of elementwise functions may differ.
@@ -29,7 +30,9 @@ def assert_close(case: Case, values: Sequence[Array], got: Array) -> None:
     expected = reference(case, values)
     assert got.dtype == expected.dtype
     assert got.shape == expected.shape
-    if case.op.exact or got.dtype.kind != "f":
+    if case.op.kind is Kind.FACTORIZATION:
+        assert_same_factors(case, values, got, expected)
+    elif case.op.exact or got.dtype.kind != "f":
         assert_same_bits(got, expected)
     elif case.op.name in (
         "max",

@@ -12,7 +12,7 @@ import pytest
 from graphc.ir.dims import symbol
 from graphc.ir.dtypes import DType, bool_, float32, float64, int8, uint8
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, OpDef, Sample, all_ops
+from graphc.ir.opdef import Arg, Array, Kind, OpDef, Sample, all_ops
 from graphc.ir.types import Shape
 from graphc.ops import ops
 
@@ -95,7 +95,15 @@ def draw(arg: Arg, dtype: DType, rng: np.random.Generator) -> Array:
         return _integers(arg, dtype, rng)
     if arg.spread:
         return _apart(np.linspace(arg.low, arg.high, _size(arg)), arg, rng).astype(dtype.numpy)
-    return _avoiding(arg, rng).astype(dtype.numpy)
+    return (_avoiding(arg, rng) + along_diagonal(arg)).astype(dtype.numpy)
+
+
+def along_diagonal(arg: Arg) -> Array | float:
+    """What is added to matrices."""
+    if not arg.diagonal:
+        return 0.0
+    rows, columns = arg.shape[-2:]
+    return arg.diagonal * np.eye(rows, columns) * (1 + np.arange(columns))
 
 
 def _integers(arg: Arg, dtype: DType, rng: np.random.Generator) -> Array:
@@ -153,6 +161,8 @@ def harmless_values(dtype: DType) -> Array:
 def draw_extremes(case: Case) -> list[Array]:
     """Inputs made of extreme values; integer inputs that are not under test stay in range."""
     rng = case.rng("extremes")
+    if case.op.kind is Kind.FACTORIZATION:
+        return [_with_nan(draw(arg, case.dtype_of(arg), rng)) for arg in case.sample.args]
     values = harmless_values if case.op.name in ACCUMULATING else extreme_values
     return [
         draw(arg, arg.dtype, rng)
@@ -160,6 +170,12 @@ def draw_extremes(case: Case) -> list[Array]:
         else rng.choice(values(case.dtype_of(arg)), arg.shape)
         for arg in case.sample.args
     ]
+
+
+def _with_nan(values: Array) -> Array:
+    """The values with a NaN in the first matrix, which LAPACK must not be held up by."""
+    values.reshape(-1)[:1] = np.nan
+    return values
 
 
 def with_symbols(case: Case) -> tuple[list[Shape], dict[str, int]]:

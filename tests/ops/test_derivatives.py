@@ -38,7 +38,11 @@ from tests.ops.sampling import (
 )
 
 #: Ops on whose way a derivative does not exist, and why.
-UNDEFINED_FIRST = {"digamma": "its derivative, the trigamma function, is not an op"}
+UNDEFINED_FIRST = {
+    "digamma": "its derivative, the trigamma function, is not an op",
+    "lu": "only the scheduler uses it",
+    "lu_solve": "only the scheduler uses it",
+}
 UNDEFINED_SECOND = {"lgamma": "its derivative is digamma"}
 
 #: (step, relative tolerance) of the central differences, where it is not DEFAULT.

@@ -9,8 +9,9 @@ from graphc.autodiff.reverse import cotangents
 from graphc.ir.dtypes import float32
 from graphc.ir.graph import Graph, extract
 from graphc.ir.node import Node
-from graphc.ir.opdef import NoDerivative, OpDef, Sample, all_ops
+from graphc.ir.opdef import Arg, NoDerivative, OpDef, Sample, all_ops
 from graphc.passes.pipeline import PASSES, run_passes
+from tests.ops.sampling import along_diagonal
 from tests.passes.values import Array, assert_same_bits, placeholder, run
 
 EXACT = tuple(step for step in PASSES if step.name != "fma")
@@ -36,10 +37,10 @@ def with_gradient(op: OpDef, sample: Sample) -> Graph:
 
 def feeds(graph: Graph, sample: Sample) -> list[Array]:
     rng = np.random.default_rng(5)
-    ranges = [(arg.low, arg.high) for arg in sample.args] + [(-1.0, 1.0)]
+    args = [*sample.args, *[Arg(node.shape, -1.0, 1.0) for node in graph.placeholders[-1:]]]
     return [
-        rng.uniform(*bounds, node.shape).astype(node.dtype.numpy)
-        for bounds, node in zip(ranges, graph.placeholders, strict=True)
+        (rng.uniform(arg.low, arg.high, node.shape) + along_diagonal(arg)).astype(node.dtype.numpy)
+        for arg, node in zip(args, graph.placeholders, strict=True)
     ]
 
 

@@ -1,0 +1,200 @@
+"""Triangular systems, and the Cholesky factor.
+
+Derivatives after Giles, "Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation", 2008, and Murray, "Differentiation of the Cholesky decomposition",
+2016.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import LinAlgError
+from graphc.ir import scalar
+from graphc.ir.dims import Size
+from graphc.ir.dtypes import FLOATS, int32
+from graphc.ir.inference import Inference
+from graphc.ir.lowering import Library
+from graphc.ir.node import Node
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
+from graphc.ir.routines import Steps, leading
+from graphc.ir.scalar import Expr
+from graphc.ir.types import TensorType
+from graphc.ops.algebra import add, neg, sub
+from graphc.ops.contraction import transposed
+from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.matrices import for_each, halved, in_lower, lower, matrix_type, mirrored, upper
+from graphc.ops.matrices import square_type as _square_type
+
+_NAN = float("nan")
+
+
+def system_type(inference: Inference) -> TensorType:
+    """The solution of a system: square matrices on the left, as many rows on the right."""
+    left, right = _square_type(inference, 0), matrix_type(inference, 1)
+    inference.same_dtype()
+    if left.rank != right.rank:
+        inference.fail("needs two matrices, or two stacks of as many dims")
+    lead = inference.same_shape(left.shape[:-2], right.shape[:-2], "leading dims")
+    size = inference.same_dim(left.shape[-1], right.shape[-2], "rows of both sides")
+    return right.with_shape((*lead, size, right.shape[-1]))
+
+
+def failed(returned: Expr) -> Expr:
+    """Whether a routine has said that something is wrong."""
+    return scalar.compare("ne", returned, scalar.const(0, int32))
+
+
+# Triangular systems --------------------------------------------------------------------------
+
+
+def _solve_steps(node: Node, steps: Steps) -> None:
+    *_, rows, columns = node.shape
+    steps.fill(steps.result, (rows, columns), lambda i, j: steps.read(1, i, j))
+    letters = (
+        "R",
+        "U" if attr(node, "lower") else "l",
+        "T" if attr(node, "transposed") else "N",
+        "u" if attr(node, "unit") else "n",
+    )
+    steps.call(
+        "trsm", *letters, columns, rows, 1.0, steps.given(0), leading(rows), steps.result,
+        leading(columns), flops=rows * rows * columns,
+    )  # fmt: skip
+
+
+def _substitute(attrs: dict[str, Any], a: Array, b: Array) -> Array:
+    """One row after another, from the corner in which the triangle begins."""
+    size = b.shape[0]
+    is_lower = attrs["lower"]
+    a = np.tril(a) if is_lower else np.triu(a)
+    if attrs["transposed"]:
+        a, is_lower = a.T, not is_lower
+    x = np.zeros_like(b)
+    order = range(size) if is_lower else range(size - 1, -1, -1)
+    for done, i in enumerate(order):
+        known = list(order[:done])
+        x[i] = b[i] - a[i, known] @ x[known]
+        if not attrs["unit"]:
+            x[i] = x[i] / a[i, i]
+    return x
+
+
+def _solve_reference(attrs: dict[str, Any], a: Array, b: Array) -> Array:
+    return for_each(lambda *one: _substitute(attrs, *one), b.shape[-2:], a, b)
+
+
+def _part(result: Node, a: Node) -> Node:
+    """Of matrices like the op's first input, what the op reads."""
+    strict = attr(result, "unit")
+    return lower(a, strict=strict) if attr(result, "lower") else upper(a, strict=strict)
+
+
+def _with(result: Node, b: Node, *, transposed: bool) -> Node:
+    attrs = {**result.attrs, "transposed": transposed}
+    return ops.triangular_solve(result.inputs[0], b, **attrs)
+
+
+def _solve_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    is_transposed = attr(result, "transposed")
+    right = _with(result, g, transposed=not is_transposed)
+    left, other = (result, right) if is_transposed else (right, result)
+    return _part(result, neg(ops.matmul(left, transposed(other)))), right
+
+
+def _solve_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    of_a, of_b = tangents
+    change = of_b
+    if of_a is not None:
+        part = _part(result, of_a)
+        part = transposed(part) if attr(result, "transposed") else part
+        moved = ops.matmul(part, result)
+        change = neg(moved) if of_b is None else sub(of_b, moved)
+    assert change is not None
+    return _with(result, change, transposed=attr(result, "transposed"))
+
+
+_SYSTEMS = (((3, 3), (3, 4)), ((1, 1), (1, 1)), ((0, 0), (0, 2)), ((2, 5, 5), (2, 5, 1)))
+
+triangular_solve = structured(
+    "triangular_solve",
+    "The solution x of a x = b, or of a' x = b if transposed, where only a triangle of a is read.",
+    Kind.FACTORIZATION, arity=2,
+    attrs={"lower": AttrKind.BOOL, "transposed": AttrKind.BOOL, "unit": AttrKind.BOOL},
+    infer=system_type, reference=_solve_reference, vjp=_solve_vjp, jvp=_solve_jvp,
+    lowering=Library(2, _solve_steps), dtypes=FLOATS,
+    samples=tuple(
+        Sample(
+            (Arg(a, diagonal=3.0), Arg(b)),
+            {"lower": is_lower, "transposed": is_transposed, "unit": unit},
+        )
+        for (a, b), is_lower, is_transposed, unit in (
+            (_SYSTEMS[0], True, False, False), (_SYSTEMS[0], True, True, False),
+            (_SYSTEMS[0], False, False, False), (_SYSTEMS[0], False, True, True),
+            (_SYSTEMS[1], True, False, False), (_SYSTEMS[2], True, False, False),
+            (_SYSTEMS[3], True, False, True), (_SYSTEMS[3], False, False, False),
+        )
+    ),
+    cost=20,
+)  # fmt: skip
+
+
+# Cholesky ------------------------------------------------------------------------------------
+
+
+def _cholesky_steps(node: Node, steps: Steps) -> None:
+    n: Size = node.shape[-1]
+    factor = steps.result
+    steps.fill(factor, (n, n), lambda i, j: in_lower(i, j, steps.read(0, i, j)))
+    finite = steps.is_finite(factor, n * n)
+    returned = steps.call("potrf", "U", n, factor, leading(n), flops=n * n * n, where=finite)
+    steps.call(
+        "laset", "U", n, n, _NAN, _NAN, factor, leading(n), flops=0,
+        where=scalar.op("not", finite.dtype, finite),
+    )  # fmt: skip
+    steps.fail_if(failed(returned))
+
+
+def _factor(x: Array) -> Array:
+    if not np.all(np.isfinite(np.tril(x))):
+        return np.tril(np.full_like(x, _NAN))
+    try:
+        return np.linalg.cholesky(x)
+    except np.linalg.LinAlgError:
+        raise LinAlgError("a matrix is not positive definite") from None
+
+
+def _cholesky_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    def inverse(b: Node) -> Node:
+        return ops.triangular_solve(result, b, lower=True, transposed=True, unit=False)
+
+    inner = halved(ops.matmul(transposed(result), g))
+    outer = inverse(transposed(inverse(inner)))
+    return (halved(add(outer, transposed(outer))),)
+
+
+def _cholesky_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    (tangent,) = tangents
+    assert tangent is not None
+
+    def inverse(b: Node) -> Node:
+        return ops.triangular_solve(result, b, lower=True, transposed=False, unit=False)
+
+    inner = inverse(transposed(inverse(mirrored(tangent))))
+    return ops.matmul(result, halved(transposed(inner)))
+
+
+cholesky = structured(
+    "cholesky", "The lower triangular factor l of a = l l'; only the lower triangle of a is read.",
+    Kind.FACTORIZATION, attrs={}, infer=_square_type,
+    reference=lambda attrs, x: for_each(_factor, x.shape[-2:], x),
+    vjp=_cholesky_vjp, jvp=_cholesky_jvp,
+    lowering=Library(2, _cholesky_steps, "is not positive definite"), dtypes=FLOATS,
+    samples=tuple(
+        Sample((Arg(shape, diagonal=12.0),))
+        for shape in ((3, 3), (1, 1), (0, 0), (2, 5, 5), (0, 2, 2), (2, 3, 2, 2))
+    ),
+    cost=20,
+)  # fmt: skip
