@@ -18,7 +18,7 @@ from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 from graphc import errors
-from graphc.api import nn, optim
+from graphc.api import linalg, nn, optim
 from graphc.api.broadcasting import broadcast_arrays, broadcast_to
 from graphc.api.creation import (
     arange,
@@ -248,6 +248,7 @@ __all__ = [
     "less",
     "less_equal",
     "lgamma",
+    "linalg",
     "linspace",
     "log",
     "log1p",

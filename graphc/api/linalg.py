@@ -1,4 +1,4 @@
-"""Products of matrices and vectors, and parts of matrices."""
+"""Linear algebra: products of matrices and vectors, parts of matrices, and their factors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,24 @@ from typing import TYPE_CHECKING
 from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.broadcasting import broadcast_nodes, common_shape, fitted
 from graphc.api.contraction import Term, contract, diagonal_of
-from graphc.api.manipulation import reshaped, sliced
+from graphc.api.factorizations import (
+    EighResult,
+    QRResult,
+    SlogdetResult,
+    SVDResult,
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    qr,
+    slogdet,
+    solve,
+    svd,
+    svdvals,
+    triangular_solve,
+)
+from graphc.api.manipulation import matrix_transpose, reshaped, sliced
 from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
 from graphc.api.shapes import as_axis, as_int, filled, is_several, size_node
 from graphc.ir.dims import Size, is_nonnegative, maximum, minimum, unify
@@ -18,6 +35,32 @@ from graphc.ops import ops
 
 if TYPE_CHECKING:
     from graphc.api.tensor import Tensor
+
+__all__ = [
+    "EighResult",
+    "QRResult",
+    "SVDResult",
+    "SlogdetResult",
+    "cholesky",
+    "det",
+    "diagonal",
+    "eigh",
+    "eigvalsh",
+    "inv",
+    "matmul",
+    "matrix_transpose",
+    "outer",
+    "qr",
+    "slogdet",
+    "solve",
+    "svd",
+    "svdvals",
+    "tensordot",
+    "triangular_solve",
+    "tril",
+    "triu",
+    "vecdot",
+]
 
 
 def matmul(x1: TensorLike, x2: TensorLike, /) -> Tensor:

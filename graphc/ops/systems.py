@@ -38,7 +38,7 @@ from graphc.ops.matrices import (
     square_type,
     unpacked,
 )
-from graphc.ops.triangular import system_type
+from graphc.ops.triangular import divide, system_type
 
 _SINGULAR = "is singular"
 _INNER = NoDerivative("is what solve and det are computed with; they have the rules", zero=False)
@@ -131,12 +131,8 @@ def _lu_solve_steps(node: Node, steps: Steps) -> None:
     moved = (columns, n, x, leading(columns), order)
     if is_transposed:
         steps.call("lapmt", 1, *moved, flops=n * columns)
-    halves = (("U", "n"), ("l", "u"))  # l, then u; by columns a triangle is the other one
-    for half, unit in reversed(halves) if is_transposed else halves:
-        steps.call(
-            "trsm", "R", half, "T" if is_transposed else "N", unit, columns, n, 1.0, factors,
-            leading(n), x, leading(columns), flops=n * n * columns,
-        )  # fmt: skip
+    for is_l in (False, True) if is_transposed else (True, False):
+        divide(steps, factors, x, (n, columns), lower=is_l, transposed=is_transposed, unit=not is_l)
     if not is_transposed:
         steps.call("lapmt", 0, *moved, flops=n * columns)
     zero = scalar.const(0.0, node.dtype)

@@ -19,9 +19,9 @@ from graphc.ir.inference import Inference
 from graphc.ir.lowering import Library
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
-from graphc.ir.routines import Steps, leading
+from graphc.ir.routines import Area, Steps, leading
 from graphc.ir.scalar import Expr
-from graphc.ir.types import TensorType
+from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, neg, sub
 from graphc.ops.contraction import transposed
 from graphc.ops.declaring import attr, ops, structured
@@ -50,18 +50,33 @@ def failed(returned: Expr) -> Expr:
 # Triangular systems --------------------------------------------------------------------------
 
 
-def _solve_steps(node: Node, steps: Steps) -> None:
-    *_, rows, columns = node.shape
-    steps.fill(steps.result, (rows, columns), lambda i, j: steps.read(1, i, j))
-    letters = (
-        "R",
-        "U" if attr(node, "lower") else "l",
-        "T" if attr(node, "transposed") else "N",
-        "u" if attr(node, "unit") else "n",
-    )
+def divide(
+    steps: Steps, a: Area, x: Area, shape: Shape, *, lower: bool, transposed: bool, unit: bool
+) -> None:
+    """Put a^-1 x, or a'^-1 x if transposed, in the place of x; a triangle of `a` is read.
+
+    By columns the lower triangle is the upper one, and x a' = b' what was a x = b.
+    """
+    rows, columns = shape
+    half, diagonal = "U" if lower else "l", "u" if unit else "n"
+    if columns == 1:
+        steps.call(
+            "trsv", half, "N" if transposed else "T", diagonal, rows, a, leading(rows), x, 1,
+            flops=rows * rows,
+        )  # fmt: skip
+        return
     steps.call(
-        "trsm", *letters, columns, rows, 1.0, steps.given(0), leading(rows), steps.result,
-        leading(columns), flops=rows * rows * columns,
+        "trsm", "R", half, "T" if transposed else "N", diagonal, columns, rows, 1.0, a,
+        leading(rows), x, leading(columns), flops=rows * rows * columns,
+    )  # fmt: skip
+
+
+def _solve_steps(node: Node, steps: Steps) -> None:
+    shape = node.shape[-2:]
+    steps.fill(steps.result, shape, lambda i, j: steps.read(1, i, j))
+    divide(
+        steps, steps.given(0), steps.result, shape, lower=attr(node, "lower"),
+        transposed=attr(node, "transposed"), unit=attr(node, "unit"),
     )  # fmt: skip
 
 

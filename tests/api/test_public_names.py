@@ -42,6 +42,12 @@ resize
 """)
 
 
+LINALG = _words("""
+cholesky det diagonal eigh eigvalsh inv matmul matrix_transpose outer qr slogdet solve svd svdvals
+tensordot triangular_solve vecdot
+""")
+
+
 @pytest.mark.parametrize("name", [*CONTRACT, *ARRAY_API])
 def test_promised_names_are_there(name: str) -> None:
     assert name in gc.__all__
@@ -52,6 +58,12 @@ def test_promised_names_are_there(name: str) -> None:
 def test_layers_are_there(name: str) -> None:
     assert name in gc.nn.__all__
     assert callable(getattr(gc.nn, name))
+
+
+@pytest.mark.parametrize("name", LINALG)
+def test_linear_algebra_is_there(name: str) -> None:
+    assert name in gc.linalg.__all__
+    assert callable(getattr(gc.linalg, name))
 
 
 def test_everything_public_is_listed_and_documented() -> None:

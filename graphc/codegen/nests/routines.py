@@ -21,11 +21,11 @@ from graphc.schedule.kernel import Kernel
 _TAKES = {
     "potrf": "cipi", "getrf": "iipip", "laswp": "ipiiipi", "lapmt": "iiipip", "laset": "ciiffpi",
     "geqrf": "iipippi", "orgqr": "iiipippi", "syevd": "ccipippipi", "gesdd": "ciipippipipip",
-    "trsm": "cccciifpipi",
+    "trsm": "cccciifpipi", "trsv": "cccipipi",
 }  # fmt: skip
 
 #: Routines of BLAS, whose C interface has numbers for letters and returns nothing.
-_BLAS = {"trsm"}
+_BLAS = {"trsm", "trsv"}
 _NUMBERS = {"L": 141, "R": 142, "U": 121, "l": 122, "N": 111, "T": 112, "n": 131, "u": 132}
 _BY_COLUMNS = 102
 
