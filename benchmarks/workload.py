@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from zlib import crc32
@@ -15,6 +15,8 @@ Sizes = Mapping[str, int]
 MakeInputs = Callable[[np.random.Generator, str, Sizes], dict[str, Array]]
 #: (toolkit, *inputs) -> a sequence of outputs; with state, (outputs, new values of the state).
 Formula = Callable[..., Any]
+#: (inputs, arrays for the outputs) -> a function without arguments that fills those arrays.
+Fill = Callable[[Sequence[Array], Sequence[Array]], Callable[[], Any]]
 
 #: Toolkits that formulas are written for; the variants of a peer share one.
 TOOLKITS = ("graphc", "numpy", "jax", "torch", "pytensor", "tensorflow")
@@ -35,13 +37,21 @@ class Work:
 class Reach:
     """What graphc is meant to reach: times the best peer's speed, share of the limit, seconds.
 
-    Peers `aside` are shown and not counted among the best.
+    Peers `aside` are shown and not counted among the best. `share_alone` is the share that one
+    thread reaches of what one thread can do at most, `scaling` the speed on all threads in times
+    of that on one: where either is wanted, graphc is measured on one thread as well.
     """
 
     ratio: float | None = 0.9
     share: float | None = None
     seconds: float | None = None
     aside: tuple[str, ...] = ()
+    share_alone: float | None = None
+    scaling: float | None = None
+
+    @property
+    def concerns_one_thread(self) -> bool:
+        return self.share_alone is not None or self.scaling is not None
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,11 @@ class Workload:
     - `entry`: how a call looks. "resident": the inputs lie where the program wants them, the
       outputs may stay there. "callable", "run": NumPy arrays go in and come out, through the
       program's fastest call or, where it has such a thing, a session's `run` with a feed dict.
+    - `fill`: given, results go into arrays that are there, where a program works on NumPy's:
+      graphc is called with `out`, and NumPy through what `fill` returns.
     - `state`: inputs that live in the program and that each call replaces.
+    - `layouts`: for a toolkit, the order of axes in which it is given an input, where it wants
+      another than the declared one.
     - `dtypes`: those it makes sense in; `standard`: those measured unless others are asked for.
     - `tolerance`: largest difference from the reference by dtype, relative to the largest
       magnitude in the output concerned; 0 for dtypes that are not listed.
@@ -65,7 +79,9 @@ class Workload:
     builders: Mapping[str, Formula]
     work: Callable[[Sizes, int], Work] | None = None
     entry: Literal["resident", "callable", "run"] = "resident"
+    fill: Fill | None = None
     state: tuple[str, ...] = ()
+    layouts: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float32", "float64")
     standard: tuple[str, ...] = ("float32",)
     tolerance: Mapping[str, float] = field(
@@ -78,6 +94,24 @@ class Workload:
         rng = np.random.default_rng([0, crc32(self.name.encode())])
         made = self.inputs(rng, dtype, self.small if small else self.sizes)
         return {name: aligned(array) for name, array in made.items()}
+
+    def laid_out(self, toolkit: str, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Inputs with their axes in the order that the toolkit wants."""
+        orders = self.layouts.get(toolkit, {})
+        return {
+            name: aligned(array.transpose(orders[name])) if name in orders else array
+            for name, array in arrays.items()
+        }
+
+    def as_declared(self, toolkit: str, state: Sequence[Array]) -> list[Array]:
+        """The toolkit's values of the state, with their axes in the declared order again."""
+        orders = self.layouts.get(toolkit, {})
+        return [
+            np.ascontiguousarray(array.transpose(np.argsort(orders[name])))
+            if name in orders
+            else array
+            for name, array in zip(self.state, state, strict=True)
+        ]
 
     def least_work(self, dtype: str, small: bool = False) -> Work | None:
         """What a call has to do at least; None where that says nothing about its time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +96,22 @@ def measure_all(
 ) -> Report:
     """The limits before and after, and the workloads between."""
     description = machine.describe()
-    probes = [limits.probe(settings.threads)]
+    counts = _thread_counts(chosen, settings)
+    probes = {count: [limits.probe(count)] for count in counts}
     measurements: list[Measurement] = []
 
     def found() -> Report:
-        best = limits.best_of(probes)
+        best = {count: limits.best_of(each) for count, each in probes.items()}
         for measurement in measurements:
-            work = measurement.workload.least_work(measurement.dtype, settings.small)
-            measurement.least_seconds = best.least_seconds(work, measurement.dtype)
-        return Report(description, best.data(), _settings_data(settings), measurements)
+            _set_limits(measurement, best, settings)
+        whole, alone = best[settings.threads], best.get(1)
+        return Report(
+            description,
+            whole.data(),
+            _settings_data(settings),
+            measurements,
+            alone.data() if alone else None,
+        )
 
     with console.status("starting") as status:
         for k, (workload, dtype) in enumerate(chosen):
@@ -114,9 +121,28 @@ def measure_all(
             _tell_troubles(measurements[-1], console)
             _write(found(), json_file)
         status.update("measuring the machine's limits again")
-        probes.append(limits.probe(settings.threads))
+        for count, found_before in probes.items():
+            found_before.append(limits.probe(count))
     _write(found(), json_file)
     return found()
+
+
+def _thread_counts(chosen: Chosen, settings: Settings) -> list[int]:
+    """Numbers of threads whose limits have to be known."""
+    alone = any(workload.reach.concerns_one_thread for workload, _ in chosen)
+    return sorted({settings.threads, *([1] if alone else [])})
+
+
+def _set_limits(
+    measurement: Measurement, best: Mapping[int, limits.Limits], settings: Settings
+) -> None:
+    """What the workload takes at least, on this machine."""
+    dtype = measurement.dtype
+    work = measurement.workload.least_work(dtype, settings.small)
+    measurement.flops = work.flops if work else 0
+    measurement.least_seconds = best[settings.threads].least_seconds(work, dtype)
+    if 1 in best:
+        measurement.alone_seconds = best[1].least_seconds(work, dtype)
 
 
 def _notifier(update: Callable[[str], None], heading: str) -> Callable[[str], None]:
@@ -125,7 +151,7 @@ def _notifier(update: Callable[[str], None], heading: str) -> Callable[[str], No
 
 def _tell_troubles(measurement: Measurement, console: Console) -> None:
     """Say at once what failed, and everything that is known about it."""
-    for run in (measurement.own, *measurement.peers):
+    for run in measurement.runs:
         if run.status in ("failed", "differs"):
             console.print(Text(f"{measurement.label}, {run.title}: {run.reason}"), soft_wrap=True)
 

@@ -17,7 +17,7 @@ from benchmarks.driver.environment import ROOT, own_python, worker_environment
 from benchmarks.driver.process import PeerAbsentError, PeerFailedError, Worker, started
 from benchmarks.driver.records import Measurement, Run
 from benchmarks.driver.statistics import Turn
-from benchmarks.peers.catalogue import CATALOGUE, GRAPHC, REFERENCE
+from benchmarks.peers.catalogue import ALONE, CATALOGUE, GRAPHC, REFERENCE
 from benchmarks.workload import Array, Workload
 
 #: Calls before results are compared; a state shows by then whether it moves as it should.
@@ -48,20 +48,28 @@ class Settings:
 def measure(workload: Workload, dtype: str, settings: Settings, notify: Notify) -> Measurement:
     """Whatever goes wrong with a program is recorded with it, and it takes no further part."""
     own, *peers = (Run(name, CATALOGUE[name].title) for name in (GRAPHC, *settings.peers))
-    found = Measurement(workload, dtype, own, peers)
+    found = Measurement(workload, dtype, own, peers, _alone(workload, settings, own))
     with ExitStack() as stack:
         bench = Bench(workload, dtype, settings, stack, notify)
         try:
             wanted = bench.reference_results()
         except (PeerAbsentError, PeerFailedError) as error:
-            for run in (own, *peers):
+            for run in found.runs:
                 run.stop("failed", f"there is nothing to compare with: {error.message}")
             return found
         try:
-            bench.compare(own, peers, wanted)
+            bench.compare(own, found.runs[1:], wanted)
         finally:
             bench.dismiss()
     return found
+
+
+def _alone(workload: Workload, settings: Settings, own: Run) -> Run | None:
+    """graphc on one thread, where that is wanted: itself, if it has no more."""
+    if settings.threads == 1:
+        return own
+    wanted = workload.reach.concerns_one_thread
+    return Run(ALONE, CATALOGUE[ALONE].title) if wanted else None
 
 
 class Bench:
@@ -204,11 +212,14 @@ class Bench:
             started(
                 run.title,
                 [str(python), "-m", "benchmarks.worker"],
-                worker_environment(self._settings.threads, folder),
+                worker_environment(self._threads(run), folder),
                 ROOT,
                 folder / "printed.txt",
             )
         )
+
+    def _threads(self, run: Run) -> int:
+        return CATALOGUE[run.name].threads or self._settings.threads
 
     def _folder(self, run: Run) -> Path:
         return self._scratch / run.name
@@ -218,7 +229,7 @@ class Bench:
             "peer": run.name,
             "workload": self._workload.name,
             "dtype": self._dtype,
-            "threads": self._settings.threads,
+            "threads": self._threads(run),
             "small": self._settings.small,
         }
 

@@ -27,7 +27,13 @@ class Verdict:
 
 def verdicts(measurement: Measurement) -> list[Verdict]:
     """Those of a workload's aims that were measured."""
-    found = (_ratio(measurement), _share(measurement), _seconds(measurement))
+    found = (
+        _ratio(measurement),
+        _share(measurement),
+        _share_alone(measurement),
+        _scaling(measurement),
+        _seconds(measurement),
+    )
     return [verdict for verdict in found if verdict is not None]
 
 
@@ -43,9 +49,29 @@ def _ratio(measurement: Measurement) -> Verdict | None:
 
 def _share(measurement: Measurement) -> Verdict | None:
     wanted, found = measurement.workload.reach.share, measurement.share(measurement.own)
+    return _share_verdict("share of the limit", found, wanted)
+
+
+def _share_alone(measurement: Measurement) -> Verdict | None:
+    wanted, run = measurement.workload.reach.share_alone, measurement.alone
+    found = measurement.share(run) if run is not None else None
+    return _share_verdict("share of one thread's limit", found, wanted)
+
+
+def _share_verdict(about: str, found: float | None, wanted: float | None) -> Verdict | None:
     if wanted is None or found is None:
         return None
-    return Verdict("share of the limit", f"{found:.0%}", f"{wanted:.0%}", _short(found / wanted))
+    return Verdict(about, f"{found:.0%}", f"{wanted:.0%}", _short(found / wanted))
+
+
+def _scaling(measurement: Measurement) -> Verdict | None:
+    wanted, run = measurement.workload.reach.scaling, measurement.alone
+    if wanted is None or run is None or run.ratio is None:
+        return None
+    found = run.ratio.median
+    return Verdict(
+        "speed against one thread", f"{found:.2f}x", f"{wanted:g}x", _short(found / wanted)
+    )
 
 
 def _seconds(measurement: Measurement) -> Verdict | None:

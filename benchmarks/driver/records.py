@@ -54,13 +54,20 @@ class Run:
 
 @dataclass
 class Measurement:
-    """A workload in a dtype: graphc and its peers. `least_seconds` is the machine's limit."""
+    """A workload in a dtype: graphc and its peers, and graphc on one thread where that is wanted.
+
+    `alone` is `own` itself where everyone has one thread. `flops` are the multiplications and
+    additions of a call, `least_seconds` the machine's limit, `alone_seconds` that of one thread.
+    """
 
     workload: Workload
     dtype: str
     own: Run
     peers: list[Run]
+    alone: Run | None = None
+    flops: int = 0
     least_seconds: float | None = None
+    alone_seconds: float | None = None
 
     @property
     def label(self) -> str:
@@ -69,13 +76,24 @@ class Measurement:
     @property
     def is_sound(self) -> bool:
         """Whether nothing failed or differed. What is absent is no fault of anyone's."""
-        return all(run.status in ("measured", "absent") for run in (self.own, *self.peers))
+        return all(run.status in ("measured", "absent") for run in self.runs)
+
+    @property
+    def runs(self) -> list[Run]:
+        """graphc, graphc on one thread where that is another run, and the peers."""
+        alone = [] if self.alone is None or self.alone is self.own else [self.alone]
+        return [self.own, *alone, *self.peers]
 
     def share(self, run: Run) -> float | None:
         """The machine's least time in proportion to the program's: 1 is as fast as it can be."""
-        if self.least_seconds is None or run.time is None:
+        least = self.alone_seconds if run is self.alone else self.least_seconds
+        if least is None or run.time is None:
             return None
-        return self.least_seconds / run.time.median
+        return least / run.time.median
+
+    def rate(self, run: Run) -> float | None:
+        """Multiplications and additions in a second; None where the workload counts none."""
+        return self.flops / run.time.median if self.flops and run.time else None
 
     @property
     def best_peer(self) -> Run | None:
@@ -94,8 +112,10 @@ class Measurement:
             "entry": workload.entry,
             "tolerance": workload.tolerance.get(self.dtype, 0.0),
             "reach": asdict(workload.reach),
+            "flops": self.flops,
             "least_seconds": self.least_seconds,
             "graphc": self._run_data(self.own),
+            "graphc_alone": self._run_data(self.alone) if self.alone else None,
             "peers": [self._run_data(run) for run in self.peers],
         }
 
@@ -104,18 +124,23 @@ class Measurement:
             "seconds": asdict(run.time) if run.time else None,
             "ratio": asdict(run.ratio) if run.ratio else None,
             "share": self.share(run),
+            "flops_a_second": self.rate(run),
         }
         return {**asdict(run), **derived}
 
 
 @dataclass
 class Report:
-    """A whole run. `machine`, `limits` and `settings` are shown as they are."""
+    """A whole run. `machine`, `limits` and `settings` are shown as they are.
+
+    `limits_alone` are those of one thread, where something is compared with them.
+    """
 
     machine: dict[str, Any]
     limits: dict[str, Any]
     settings: dict[str, Any]
     measurements: Sequence[Measurement]
+    limits_alone: dict[str, Any] | None = None
 
     @property
     def is_sound(self) -> bool:
@@ -126,6 +151,7 @@ class Report:
             "schema": SCHEMA,
             "machine": self.machine,
             "limits": self.limits,
+            "limits_alone": self.limits_alone,
             "settings": self.settings,
             "measurements": [measurement.data() for measurement in self.measurements],
         }

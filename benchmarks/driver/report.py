@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -11,7 +12,7 @@ from rich.text import Text
 
 from benchmarks.driver.reaching import rank, verdicts
 from benchmarks.driver.records import Measurement, Report, Run
-from benchmarks.driver.wording import duration, size
+from benchmarks.driver.wording import duration, size, three_digits
 
 #: Columns of what is not a terminal, where nothing is known about the width.
 _PLAIN_WIDTH = 150
@@ -34,13 +35,13 @@ def plain_if_piped(console: Console) -> Console:
 
 def _heading(report: Report) -> list[RenderableType]:
     machine, limits = report.machine, report.limits
-    flops = ", ".join(
-        f"{value / 1e9:.0f} GFLOP/s {name}" for name, value in limits["flops"].items()
-    )
+    threads = limits["threads"]
     lines: list[RenderableType] = [
-        Text(f"{machine['cpu']}, {limits['threads']} threads of {machine['cores']} cores", "bold"),
-        Text(f"limits: copying {limits['copy_bytes'] / 1e9:.1f} GB/s (read and written), {flops}"),
+        Text(f"{machine['cpu']}, {threads} threads of {machine['cores']} cores", "bold"),
+        Text(f"limits: {_limits(limits)}"),
     ]
+    if report.limits_alone is not None and threads > 1:
+        lines.append(Text(f"limits of one thread: {_limits(report.limits_alone)}"))
     if report.settings["small"]:
         lines.append(Text("sizes are tiny: the times say nothing", "yellow"))
     if (machine["load"] or 0) > _BUSY:
@@ -51,15 +52,28 @@ def _heading(report: Report) -> list[RenderableType]:
     return lines
 
 
+def _limits(limits: Mapping[str, Any]) -> str:
+    flops = (f"{value / 1e9:.0f} GFLOP/s {name}" for name, value in limits["flops"].items())
+    return f"copying {limits['copy_bytes'] / 1e9:.1f} GB/s (read and written), {', '.join(flops)}"
+
+
 def times(measurements: Sequence[Measurement]) -> Table:
     """Every program with every workload, the fastest first."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for title in ("workload", "program"):
         table.add_column(title)
-    for title in ("time", "graphc's speed", "of limit", "compile", "memory", "difference"):
+    for title in (
+        "time",
+        "graphc's speed",
+        "GFLOP/s",
+        "of limit",
+        "compile",
+        "memory",
+        "difference",
+    ):
         table.add_column(title, justify="right")
     for measurement in measurements:
-        for k, run in enumerate(rank([measurement.own, *measurement.peers])):
+        for k, run in enumerate(rank(measurement.runs)):
             style = "bold" if run is measurement.own else ""
             label = measurement.label if k == 0 else ""
             table.add_row(label, Text(run.title, style), *_cells(measurement, run))
@@ -70,10 +84,11 @@ def times(measurements: Sequence[Measurement]) -> Table:
 def _cells(measurement: Measurement, run: Run) -> list[str]:
     if not run.time:
         return [run.status, run.reason.partition("\n")[0][:60]]
-    share = measurement.share(run)
+    share, rate = measurement.share(run), measurement.rate(run)
     return [
         duration(run.time.median),
         _ratio(run),
+        "" if rate is None else three_digits(rate / 1e9),
         "" if share is None else f"{share:.0%}",
         "" if run.compile_seconds is None else duration(run.compile_seconds),
         "" if run.growth_bytes is None else size(run.growth_bytes),

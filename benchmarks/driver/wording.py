@@ -10,18 +10,18 @@ def duration(seconds: float) -> str:
     """Three digits and a unit: 1.53 ms."""
     for unit, name in _TIMES:
         if seconds >= 0.9995 * unit:
-            return f"{_three_digits(seconds / unit)} {name}"
-    return f"{_three_digits(seconds / 1e-9)} ns"
+            return f"{three_digits(seconds / unit)} {name}"
+    return f"{three_digits(seconds / 1e-9)} ns"
 
 
 def size(count: float) -> str:
     """Three digits and a unit, of 1024: 16.0 MB."""
     for unit, name in _SIZES:
         if count >= unit:
-            return f"{_three_digits(count / unit)} {name}"
+            return f"{three_digits(count / unit)} {name}"
     return f"{count:.0f} B"
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{digits}f}"

@@ -10,6 +10,7 @@ from benchmarks.families import (
     layouts,
     network,
     normalisation,
+    products,
     reductions,
     short_rows,
 )
@@ -23,6 +24,9 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "calls": calls.FAMILY,
     "layouts": layouts.FAMILY,
     "short_rows": short_rows.FAMILY,
+    "products": products.SQUARES,
+    "small_products": products.SMALL_SQUARES,
+    "odd_products": products.ODD_SHAPES,
 }
 WORKLOADS: dict[str, Workload] = {
     workload.name: workload for family in FAMILIES.values() for workload in family

@@ -13,7 +13,8 @@ from benchmarks.peers.program import Peer
 class Entry:
     """A peer's name, title and class, the variant, the toolkit whose formulas it takes.
 
-    `python` is "own" for the interpreter that runs graphc, "peers" for the peers' own.
+    `python` is "own" for the interpreter that runs graphc, "peers" for the peers' own. `threads`
+    are those it has where not as many as everyone else.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Entry:
     toolkit: str
     variant: str = ""
     python: Literal["own", "peers"] = "peers"
+    threads: int | None = None
 
     def make(self) -> Peer:
         module, _, name = self.place.partition(":")
@@ -33,6 +35,7 @@ class Entry:
 _ENTRIES = (
     Entry("graphc", "graphc", "graphc_peer:GraphcPeer", "graphc", python="own"),
     Entry("reference", "reference", "graphc_peer:GraphcPeer", "graphc", "reference", python="own"),
+    Entry("graphc-alone", "graphc, one thread", "graphc_peer:GraphcPeer", "graphc", "", "own", 1),
     Entry("numpy", "NumPy", "numpy_peer:NumpyPeer", "numpy", python="own"),
     Entry("jax", "JAX", "jax_peer:JaxPeer", "jax"),
     Entry("torch", "PyTorch", "torch_peer:TorchPeer", "torch"),
@@ -45,6 +48,6 @@ _ENTRIES = (
     ),
 )
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}
-GRAPHC, REFERENCE = "graphc", "reference"
+GRAPHC, REFERENCE, ALONE = "graphc", "reference", "graphc-alone"
 #: Those graphc is compared with.
-PEERS = tuple(name for name in CATALOGUE if name not in (GRAPHC, REFERENCE))
+PEERS = tuple(name for name in CATALOGUE if CATALOGUE[name].toolkit != "graphc")

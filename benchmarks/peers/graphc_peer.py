@@ -97,7 +97,8 @@ def _call(
 ) -> Callable[[], Any]:
     if workload.entry == "run":
         return partial(session.run, fetches, feeds)
-    return partial(session.make_callable(fetches, list(feeds)), *feeds.values())
+    call = partial(session.make_callable(fetches, list(feeds)), *feeds.values())
+    return partial(call, out=call()) if workload.fill else call
 
 
 def _arrays(results: Any) -> list[Array]:

@@ -43,6 +43,7 @@ class Server:
     _peer: Peer
     _setup: Setup
     _program: Program
+    _toolkit: str
     _inputs: Mapping[str, Array]
 
     def __init__(self) -> None:
@@ -56,7 +57,9 @@ class Server:
         if entry.toolkit not in self._setup.workload.builders:
             raise AbsentError(f"there is no way to say this in {entry.title}")
         version = self._imported(entry)
-        self._inputs = self._setup.workload.arrays(dtype, small)
+        self._toolkit = entry.toolkit
+        found = self._setup.workload
+        self._inputs = found.laid_out(entry.toolkit, found.arrays(dtype, small))
         return {"version": version}
 
     def _imported(self, entry: Entry) -> str:
@@ -77,10 +80,11 @@ class Server:
     def check(self, calls: int, folder: str) -> Reply:
         for _ in range(calls):
             results = self._program.call()
-        arrays = [*self._program.arrays(results), *self._program.state()]
-        for k, array in enumerate(arrays):
+        outputs, state = self._program.arrays(results), self._program.state()
+        for k, array in enumerate([*outputs, *state]):
             if not array.flags.c_contiguous:  # the work was put off to whoever reads this
                 raise ValueError(f"result {k} is not in row-major order")
+        arrays = [*outputs, *self._setup.workload.as_declared(self._toolkit, state)]
         files = [os.path.join(folder, f"{k}.npy") for k in range(len(arrays))]
         for file, array in zip(files, arrays, strict=True):
             np.save(file, array)

@@ -40,6 +40,20 @@ def test_numbers_have_the_dtype_asked_for(dtype: str) -> None:
     assert numbers.std() > 0.9
 
 
+def test_a_toolkit_may_want_axes_in_another_order() -> None:
+    orders = {"jax": {"x": (2, 0, 1), "w": (1, 0)}}
+    workload = Workload(
+        "w", "", {}, {}, lambda rng, dtype, sizes: {}, {}, state=("w",), layouts=orders
+    )
+    declared = {"x": np.arange(24.0).reshape(2, 3, 4), "w": np.arange(6.0).reshape(2, 3)}
+    given = workload.laid_out("jax", declared)
+    assert (given["x"].shape, given["w"].shape) == ((4, 2, 3), (3, 2))
+    assert all(array.flags.c_contiguous for array in given.values())
+    (restored,) = workload.as_declared("jax", [given["w"]])
+    np.testing.assert_array_equal(restored, declared["w"])
+    assert workload.laid_out("numpy", declared) == declared
+
+
 def test_a_workload_without_work_has_no_limit() -> None:
     workload = Workload("w", "", {}, {}, lambda rng, dtype, sizes: {}, {}, reach=Reach())
     assert workload.least_work("float32") is None

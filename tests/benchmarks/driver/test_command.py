@@ -15,8 +15,8 @@ from graphc import cli
 @pytest.fixture(autouse=True)
 def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limits are tested by themselves."""
-    known = limits.Limits(1, 1e9, {"float32": 1e9, "float64": 1e9})
-    monkeypatch.setattr(command.limits, "probe", lambda threads: known)
+    flops = {"float32": 1e9, "float64": 1e9}
+    monkeypatch.setattr(command.limits, "probe", lambda threads: limits.Limits(threads, 1e9, flops))
 
 
 def bench(*words: str) -> Result:
@@ -35,6 +35,18 @@ def test_a_workload_is_measured_and_reported(tmp_path: Path) -> None:
     assert found["graphc"]["difference"] == found["peers"][0]["difference"] == 0
     assert found["least_seconds"] == pytest.approx(6 * 10 * 4 / 1e9)
     assert [path.name for path in tmp_path.iterdir()] == ["found.json"]
+
+
+def test_flops_and_the_limits_of_one_thread_are_reported(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    words = ["matmul_512", "--dtype", "float32", "--peers", "numpy"]
+    result = bench(*words, "--rounds", "1", "--small", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    assert "limits of one thread: " in result.stdout
+    (found,) = json.loads(file.read_text())["measurements"]
+    assert found["flops"] == 2 * 20 * 21 * 22
+    assert found["graphc"]["flops_a_second"] > 0
+    assert found["graphc_alone"]["share"] > 0
 
 
 def test_the_list() -> None:

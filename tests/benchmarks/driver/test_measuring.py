@@ -78,6 +78,23 @@ def test_peers_take_turns_with_graphc(tmp_path: Path) -> None:
     assert own.difference == 0
 
 
+def test_graphc_takes_turns_with_itself_on_one_thread(tmp_path: Path) -> None:
+    product = WORKLOADS["matmul_512"]
+    two = Settings(("numpy",), tmp_path / "python", rounds=2, threads=2, samples=3, small=True)
+    found = measure(product, "float64", two, silent)
+    assert [run.name for run in found.runs] == ["graphc", "graphc-alone", "numpy"]
+    assert [run.status for run in found.runs] == ["measured"] * 3, found
+    assert [len(run.rounds) for run in found.runs] == [4, 2, 2]
+    assert found.alone is not None and len(found.alone.ratios) == 2
+
+
+def test_with_one_thread_graphc_is_alone_anyway(tmp_path: Path) -> None:
+    one = Settings((), tmp_path / "python", rounds=1, threads=1, samples=3, small=True)
+    found = measure(WORKLOADS["matmul_512"], "float32", one, silent)
+    assert found.alone is found.own
+    assert found.runs == [found.own]
+
+
 @pretending
 @pytest.mark.parametrize(
     ("added", "timing", "status", "reason"),

@@ -23,6 +23,13 @@ from tests.benchmarks.made_up import measurement
                 ("time of a call", "1.00 ms", "1.00 ms", "reached"),
             ],
         ),
+        (
+            Reach(ratio=None, share_alone=0.5, scaling=2),
+            [
+                ("share of one thread's limit", "53%", "50%", "reached"),
+                ("speed against one thread", "1.90x", "2x", "missed by 5%"),
+            ],
+        ),
     ],
 )
 def test_what_is_reached(reach: Reach, wanted: list[tuple[str, ...]]) -> None:
@@ -31,10 +38,16 @@ def test_what_is_reached(reach: Reach, wanted: list[tuple[str, ...]]) -> None:
 
 
 def test_nothing_is_said_about_what_was_not_measured() -> None:
-    alone = measurement(Reach(ratio=2, share=0.5))
-    alone.peers.clear()
-    alone.least_seconds = None
-    assert verdicts(alone) == []
+    found = measurement(Reach(ratio=2, share=0.5, share_alone=0.5, scaling=2))
+    found.peers.clear()
+    found.alone = found.least_seconds = None
+    assert verdicts(found) == []
+
+
+def test_on_one_thread_there_is_nothing_to_scale() -> None:
+    found = measurement(Reach(ratio=None, share_alone=0.8, scaling=2))
+    found.alone = found.own
+    assert [verdict.about for verdict in verdicts(found)] == ["share of one thread's limit"]
 
 
 def test_a_miss_is_never_rounded_to_a_success() -> None:

@@ -23,8 +23,13 @@ def test_the_tables_say_what_was_measured() -> None:
         "limits: copying 40.0 GB/s (read and written), 500 GFLOP/s float32, 250 GFLOP/s float64"
         in lines
     )
-    assert "fused_elementwise float32 GRAPHC 1.00 ms 50% 500 ms" in lines
-    assert "JAX 1.50 ms 1.50x (1.40 to 1.60) 33% 500 ms" in lines
+    assert "fused_elementwise float32 GRAPHC 1.00 ms 100 50% 500 ms" in lines
+    assert "JAX 1.50 ms 1.50x (1.40 to 1.60) 66.7 33% 500 ms" in lines
+    assert "GRAPHC-ALONE 1.90 ms 1.90x (1.80 to 1.95) 52.6 53% 500 ms" in lines
+    assert (
+        "limits of one thread: copying 30.0 GB/s (read and written), 250 GFLOP/s float32, "
+        "125 GFLOP/s float64" in lines
+    )
     assert "TORCH absent No module named 'torch'" in lines
     assert "fused_elementwise float32 speed against JAX 1.50x 2x missed by 25%" in lines
 
@@ -36,6 +41,7 @@ def test_the_data_is_json_and_has_every_round() -> None:
     assert jax["ratio"] == {"median": 1.5, "least": 1.4, "most": 1.6}
     assert found["graphc"]["seconds"]["median"] == 1e-3
     assert found["graphc"]["share"] == 0.5
+    assert found["graphc"]["flops_a_second"] == 100e9
     assert found["peers"][2]["seconds"] is None
 
 
