@@ -7,10 +7,13 @@ own best words: what comes with the program (a fused loss, a layer norm) rather 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import pi, sqrt
+from math import log, pi, sqrt
 from typing import Any
 
 Tensor = Any  # each program has its own
+
+#: Adam's usual constants.
+BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Toolkit:
@@ -36,6 +39,32 @@ class Toolkit:
     ) -> list[Tensor]:
         """The weights after one step of gradient descent."""
         return [w - rate * g for w, g in zip(weights, gradients, strict=True)]
+
+    def adam(
+        self,
+        weights: Sequence[Tensor],
+        gradients: Sequence[Tensor],
+        means: Sequence[Tensor],
+        squares: Sequence[Tensor],
+        count: Tensor,
+        rate: float,
+    ) -> list[Tensor]:
+        """The weights, means, squares and the count after one step of Adam."""
+        count = count + 1
+        step = -rate / self.expm1(count * log(BETA1))
+        root = 1 / self.namespace.sqrt(-self.expm1(count * log(BETA2)))
+        new = [
+            (
+                BETA1 * mean + (1 - BETA1) * gradient,
+                BETA2 * square + (1 - BETA2) * gradient * gradient,
+            )
+            for gradient, mean, square in zip(gradients, means, squares, strict=True)
+        ]
+        moved = [
+            w - step * mean / (self.namespace.sqrt(square) * root + EPSILON)
+            for w, (mean, square) in zip(weights, new, strict=True)
+        ]
+        return [*moved, *(mean for mean, _ in new), *(square for _, square in new), count]
 
     def sum(self, x: Tensor, axis: int | None = None) -> Tensor:
         """The sum in x's own dtype."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.families import (
     calls,
+    dense,
     elementwise,
     layouts,
     network,
@@ -21,6 +22,7 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "normalisation": normalisation.FAMILY,
     "reductions": reductions.FAMILY,
     "network": network.FAMILY,
+    "dense": dense.FAMILY,
     "calls": calls.FAMILY,
     "layouts": layouts.FAMILY,
     "short_rows": short_rows.FAMILY,

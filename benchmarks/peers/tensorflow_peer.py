@@ -5,22 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import log
 from typing import Any
 
 import numpy as np
 
 from benchmarks.peers.program import Peer, Program, Setup
-from benchmarks.toolkit import Toolkit
+from benchmarks.toolkit import BETA1, BETA2, EPSILON, Toolkit
 from benchmarks.workload import Array
 
 
 class TensorflowToolkit(Toolkit):
-    """tensorflow's words."""
+    """tensorflow's words. `variables` are those that tensors were read from, by `Tensor.ref()`."""
 
-    def __init__(self) -> None:
+    def __init__(self, variables: Mapping[Any, Any] | None = None) -> None:
         import tensorflow
 
         super().__init__(tensorflow)
+        self.variables = variables or {}
 
     def differentiated(
         self, function: Callable[..., Any], primals: Sequence[Any], cotangent: Any = None
@@ -28,6 +30,54 @@ class TensorflowToolkit(Toolkit):
         value = function(*primals)
         seeds = None if cotangent is None else [cotangent]
         return value, self.namespace.gradients(value, list(primals), seeds)
+
+    def descended(self, weights: Sequence[Any], gradients: Sequence[Any], rate: float) -> list[Any]:
+        """In place, as `GradientDescentOptimizer` does it, once all gradients are there."""
+        tensorflow = self.namespace
+        alpha = tensorflow.constant(rate, weights[0].dtype)
+        with tensorflow.control_dependencies(gradients):
+            return [
+                tensorflow.raw_ops.ResourceApplyGradientDescent(
+                    var=self._handle(w), alpha=alpha, delta=g
+                )
+                for w, g in zip(weights, gradients, strict=True)
+            ]
+
+    def adam(
+        self,
+        weights: Sequence[Any],
+        gradients: Sequence[Any],
+        means: Sequence[Any],
+        squares: Sequence[Any],
+        count: Any,
+        rate: float,
+    ) -> list[Any]:
+        """In place, as `AdamOptimizer` does it, once all gradients are there."""
+        tensorflow = self.namespace
+        count, dtype = count + 1, weights[0].dtype
+        powers = [tensorflow.exp(count * log(beta)) for beta in (BETA1, BETA2)]
+        constants = {
+            "beta1_power": powers[0],
+            "beta2_power": powers[1],
+            "lr": tensorflow.constant(rate, dtype),
+            "beta1": tensorflow.constant(BETA1, dtype),
+            "beta2": tensorflow.constant(BETA2, dtype),
+            # The op adds epsilon to the root before it is corrected.
+            "epsilon": EPSILON * tensorflow.sqrt(1 - powers[1]),
+        }
+        with tensorflow.control_dependencies(gradients):
+            done = [
+                tensorflow.raw_ops.ResourceApplyAdam(
+                    **dict(zip(("var", "m", "v"), map(self._handle, slots), strict=True)),
+                    grad=gradient,
+                    **constants,
+                )
+                for *slots, gradient in zip(weights, means, squares, gradients, strict=True)
+            ]
+        return [*done, *done, *done, count]
+
+    def _handle(self, tensor: Any) -> Any:
+        return self.variables[tensor.ref()].handle
 
     def permute_dims(self, x: Any, axes: Sequence[int]) -> Any:
         return self.namespace.transpose(x, axes)
@@ -114,12 +164,13 @@ def _resident(session: Any, setup: Setup, inputs: Mapping[str, Array]) -> Progra
         {holder: inputs[name] for name, holder in holders.items()},
     )
     tensors = {name: tensorflow.convert_to_tensor(var) for name, var in variables.items()}
-    made = workload.builders["tensorflow"](TensorflowToolkit(), *tensors.values())
+    toolkit = TensorflowToolkit({tensors[name].ref(): variables[name] for name in inputs})
+    made = workload.builders["tensorflow"](toolkit, *tensors.values())
     outputs, new = made if workload.state else (made, [])
     state = [variables[name] for name in workload.state]
     with tensorflow.control_dependencies([*outputs, *new]):  # every read before any assignment
         train = tensorflow.group(
-            *(variable.assign(value).op for variable, value in zip(state, new, strict=True))
+            *(_updated(variable, value) for variable, value in zip(state, new, strict=True))
         )
     step = session.make_callable([list(outputs), train])
 
@@ -127,3 +178,10 @@ def _resident(session: Any, setup: Setup, inputs: Mapping[str, Array]) -> Progra
         return [np.array(array) for array in results[0]]
 
     return Program(step, arrays, lambda: session.run(state) if state else [])
+
+
+def _updated(variable: Any, value: Any) -> Any:
+    """What gives the variable its new value: an assignment, or the op that has done so itself."""
+    import tensorflow
+
+    return value if isinstance(value, tensorflow.Operation) else variable.assign(value).op

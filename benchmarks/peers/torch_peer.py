@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.program import Peer, Program, Setup
-from benchmarks.toolkit import Toolkit
+from benchmarks.toolkit import BETA1, BETA2, EPSILON, Toolkit
 from benchmarks.workload import Array
 
 
@@ -36,6 +36,35 @@ class TorchToolkit(Toolkit):
         """In place and all at once, as `torch.optim.SGD(foreach=True)` does it."""
         self.namespace._foreach_add_(list(weights), list(gradients), alpha=-rate)
         return [*weights]
+
+    def adam(
+        self,
+        weights: Sequence[Any],
+        gradients: Sequence[Any],
+        means: Sequence[Any],
+        squares: Sequence[Any],
+        count: Any,
+        rate: float,
+    ) -> list[Any]:
+        """In place and all at once, as `torch.optim.Adam(fused=True)` does it."""
+        count += 1
+        counts = [count] * len(weights)
+        self.namespace._fused_adam_(
+            [*weights],
+            [*gradients],
+            [*means],
+            [*squares],
+            [],
+            counts,
+            lr=rate,
+            beta1=BETA1,
+            beta2=BETA2,
+            weight_decay=0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
+        return [*weights, *means, *squares, count]
 
     def permute_dims(self, x: Any, axes: Sequence[int]) -> Any:
         return x.permute(axes)
@@ -78,6 +107,9 @@ class CompiledTorchToolkit(TorchToolkit):
 
     def descended(self, weights: Sequence[Any], gradients: Sequence[Any], rate: float) -> list[Any]:
         return Toolkit.descended(self, weights, gradients, rate)
+
+    def adam(self, *state: Any) -> list[Any]:
+        return Toolkit.adam(self, *state)
 
 
 class TorchPeer(Peer):
