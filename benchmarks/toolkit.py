@@ -82,6 +82,11 @@ class Toolkit:
             return 0.5 * x * (1 + self.erf(x * sqrt(0.5)))
         return 0.5 * x * (1 + self.tanh(sqrt(2 / pi) * (x + 0.044715 * x * x * x)))
 
+    def attention(self, queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
+        """softmax(queries @ keys'/sqrt(width) + mask) @ values over [batch, heads, rows, width]."""
+        scores = queries @ self.permute_dims(keys, (0, 1, 3, 2))
+        return self.softmax(scores * queries.shape[-1] ** -0.5 + mask) @ values
+
     def norm(self, x: Tensor) -> Tensor:
         """The square root of the sum of all squares."""
         return self.namespace.sqrt(self.sum(x * x))

@@ -9,11 +9,13 @@ from benchmarks.families import (
     dense,
     elementwise,
     layouts,
+    mixture,
     network,
     normalisation,
     products,
     reductions,
     short_rows,
+    transformer,
 )
 from benchmarks.workload import Workload
 
@@ -23,6 +25,8 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "reductions": reductions.FAMILY,
     "network": network.FAMILY,
     "dense": dense.FAMILY,
+    "transformer": transformer.FAMILY,
+    "mixture": mixture.FAMILY,
     "calls": calls.FAMILY,
     "layouts": layouts.FAMILY,
     "short_rows": short_rows.FAMILY,

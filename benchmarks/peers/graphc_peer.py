@@ -38,6 +38,15 @@ class GraphcToolkit(Toolkit):
     def relu(self, x: Any) -> Any:
         return self.nn.relu(x)
 
+    def rows(self, x: Any, indices: Any) -> Any:
+        return self.namespace.take(x, indices, axis=0)
+
+    def softmax(self, x: Any) -> Any:
+        return self.nn.softmax(x)
+
+    def logsumexp(self, x: Any, axis: int) -> Any:
+        return self.nn.logsumexp(x, axis)
+
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.nn.gelu(x, approximate="tanh" if approximate == "tanh" else "none")
 

@@ -36,6 +36,15 @@ class JaxToolkit(Toolkit):
     def relu(self, x: Any) -> Any:
         return self.jax.nn.relu(x)
 
+    def rows(self, x: Any, indices: Any) -> Any:
+        return x[indices]
+
+    def softmax(self, x: Any) -> Any:
+        return self.jax.nn.softmax(x)
+
+    def logsumexp(self, x: Any, axis: int) -> Any:
+        return self.jax.nn.logsumexp(x, axis)
+
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.jax.nn.gelu(x, approximate=approximate == "tanh")
 

@@ -19,6 +19,11 @@ class NumpyToolkit(Toolkit):
     def __init__(self) -> None:
         super().__init__(np)
 
+    def logsumexp(self, x: Array, axis: int) -> Any:
+        highest = x.max(axis=axis, keepdims=True)
+        total = np.log(np.sum(np.exp(x - highest), axis=axis, keepdims=True)) + highest
+        return np.squeeze(total, axis)
+
     def cross_entropy_and_slope(self, logits: Array, labels: Array) -> tuple[Any, Array]:
         """The mean of the rows' softmax cross-entropies, and its derivative by the logits."""
         rows = np.arange(len(labels))

@@ -29,7 +29,8 @@ class TensorflowToolkit(Toolkit):
     ) -> tuple[Any, list[Any]]:
         value = function(*primals)
         seeds = None if cotangent is None else [cotangent]
-        return value, self.namespace.gradients(value, list(primals), seeds)
+        gradients = self.namespace.gradients(value, list(primals), seeds)
+        return value, [self.namespace.convert_to_tensor(gradient) for gradient in gradients]
 
     def descended(self, weights: Sequence[Any], gradients: Sequence[Any], rate: float) -> list[Any]:
         """In place, as `GradientDescentOptimizer` does it, once all gradients are there."""
@@ -100,6 +101,19 @@ class TensorflowToolkit(Toolkit):
 
     def relu(self, x: Any) -> Any:
         return self.namespace.nn.relu(x)
+
+    def rows(self, x: Any, indices: Any) -> Any:
+        return self.namespace.gather(x, indices)
+
+    def softmax(self, x: Any) -> Any:
+        return self.namespace.nn.softmax(x)
+
+    def logsumexp(self, x: Any, axis: int) -> Any:
+        return self.namespace.reduce_logsumexp(x, axis)
+
+    def attention(self, queries: Any, keys: Any, values: Any, mask: Any) -> Any:
+        scores = self.namespace.matmul(queries, keys, transpose_b=True)
+        return self.softmax(scores * queries.shape[-1] ** -0.5 + mask) @ values
 
     def erf(self, x: Any) -> Any:
         """For `gelu`: tensorflow.nn's own is no better, and rounds its constants to float32."""

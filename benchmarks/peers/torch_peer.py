@@ -85,6 +85,20 @@ class TorchToolkit(Toolkit):
         var, mean = self.namespace.var_mean(x, dim=axis, correction=0)
         return mean, var
 
+    def rows(self, x: Any, indices: Any) -> Any:
+        return self.functional.embedding(indices, x)
+
+    def unstack(self, x: Any) -> Any:
+        return self.namespace.unbind(x)
+
+    def softmax(self, x: Any) -> Any:
+        return self.namespace.softmax(x, dim=-1)
+
+    def attention(self, queries: Any, keys: Any, values: Any, mask: Any) -> Any:
+        """Its own fused one, which is told of the mask that the workloads have."""
+        fused = self.functional.scaled_dot_product_attention
+        return fused(queries, keys, values, is_causal=True)
+
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.functional.gelu(x, approximate=approximate)
 
