@@ -19,8 +19,11 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 class Toolkit:
     """Functions over a namespace that has the array API's names: NumPy, jax.numpy, graphc.
 
-    A program overrides what it spells otherwise or has a better word for.
+    A program overrides what it spells otherwise or has a better word for. `CHANNELS` is the axis
+    of images that holds them.
     """
+
+    CHANNELS = 1
 
     def __init__(self, namespace: Any) -> None:
         self.namespace = namespace
@@ -93,6 +96,22 @@ class Toolkit:
 
     def mean_and_var(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         return self.namespace.mean(x, axis=axis), self.namespace.var(x, axis=axis)
+
+    def images(self, x: Tensor) -> Tensor:
+        """An input of images as the functions of images want it."""
+        return x
+
+    def per_channel(self, x: Tensor) -> Tensor:
+        """A number for each channel, to be broadcast over images."""
+        return x if self.CHANNELS == 3 else self.namespace.reshape(x, (-1, 1, 1))
+
+    def batch_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """x brought to mean 0 and variance 1 (plus 1e-5) in each channel, scaled, shifted."""
+        axes = tuple(axis for axis in range(4) if axis != self.CHANNELS)
+        centred = x - self.namespace.mean(x, axis=axes, keepdims=True)
+        spread = self.namespace.mean(centred * centred, axis=axes, keepdims=True)
+        rate = self.per_channel(scale) / self.namespace.sqrt(spread + 1e-5)
+        return centred * rate + self.per_channel(shift)
 
     def layer_norm(self, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """x brought to mean 0 and variance 1 (plus 1e-5) along the last axis, scaled, shifted."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.families import (
     calls,
+    convolutional,
     dense,
     elementwise,
     layouts,
@@ -25,6 +26,7 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "reductions": reductions.FAMILY,
     "network": network.FAMILY,
     "dense": dense.FAMILY,
+    "convolutional": convolutional.FAMILY,
     "transformer": transformer.FAMILY,
     "mixture": mixture.FAMILY,
     "calls": calls.FAMILY,

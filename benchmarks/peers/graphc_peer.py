@@ -50,6 +50,13 @@ class GraphcToolkit(Toolkit):
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.nn.gelu(x, approximate="tanh" if approximate == "tanh" else "none")
 
+    def conv2d(self, x: Any, w: Any, bias: Any = None, padding: int = 0) -> Any:
+        sums = self.nn.conv2d(x, w, padding=padding)
+        return sums if bias is None else sums + self.per_channel(bias)
+
+    def max_pool2d(self, x: Any) -> Any:
+        return self.nn.max_pool2d(x, 2)
+
     def layer_norm(self, x: Any, scale: Any, shift: Any) -> Any:
         return self.nn.layer_norm(x, scale, shift)
 

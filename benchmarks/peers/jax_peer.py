@@ -15,7 +15,9 @@ from benchmarks.workload import Array
 
 
 class JaxToolkit(Toolkit):
-    """jax.numpy's words, and those of `jax.nn`."""
+    """jax.numpy's words, and those of `jax.nn`. Images have their channels last."""
+
+    CHANNELS = 3
 
     def __init__(self) -> None:
         import jax
@@ -47,6 +49,17 @@ class JaxToolkit(Toolkit):
 
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.jax.nn.gelu(x, approximate=approximate == "tanh")
+
+    def conv2d(self, x: Any, w: Any, bias: Any = None, padding: int = 0) -> Any:
+        around, orders = [(padding, padding)] * 2, ("NHWC", "HWIO", "NHWC")
+        sums = self.jax.lax.conv_general_dilated(x, w, (1, 1), around, dimension_numbers=orders)
+        return sums if bias is None else sums + bias
+
+    def max_pool2d(self, x: Any) -> Any:
+        """By a reshape, whose derivative is faster than that of `reduce_window`."""
+        images, height, width, channels = x.shape
+        squares = x.reshape(images, height // 2, 2, width // 2, 2, channels)
+        return squares.max((2, 4))
 
     def softmax_cross_entropy(self, logits: Any, labels: Any) -> Any:
         """The logarithm of the sum less the label's score: faster here than by log_softmax."""

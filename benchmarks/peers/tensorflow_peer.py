@@ -16,7 +16,12 @@ from benchmarks.workload import Array
 
 
 class TensorflowToolkit(Toolkit):
-    """tensorflow's words. `variables` are those that tensors were read from, by `Tensor.ref()`."""
+    """tensorflow's words. Images have their channels last.
+
+    `variables` are those that tensors were read from, by `Tensor.ref()`.
+    """
+
+    CHANNELS = 3
 
     def __init__(self, variables: Mapping[Any, Any] | None = None) -> None:
         import tensorflow
@@ -118,6 +123,22 @@ class TensorflowToolkit(Toolkit):
     def erf(self, x: Any) -> Any:
         """For `gelu`: tensorflow.nn's own is no better, and rounds its constants to float32."""
         return self.namespace.math.erf(x)
+
+    def conv2d(self, x: Any, w: Any, bias: Any = None, padding: int = 0) -> Any:
+        around = [[0, 0], [padding, padding], [padding, padding], [0, 0]]
+        sums = self.namespace.nn.conv2d(x, w, 1, around if padding else "VALID")
+        return sums if bias is None else self.namespace.nn.bias_add(sums, bias)
+
+    def max_pool2d(self, x: Any) -> Any:
+        return self.namespace.nn.max_pool2d(x, 2, 2, "VALID")
+
+    def batch_norm(self, x: Any, scale: Any, shift: Any) -> Any:
+        nn = self.namespace.nn
+        if x.dtype != self.namespace.float32:  # the fused op has no other
+            mean, var = nn.moments(x, [0, 1, 2])
+            return nn.batch_normalization(x, mean, var, shift, scale, 1e-5)
+        fused = self.namespace.compat.v1.nn.fused_batch_norm
+        return fused(x, scale, shift, epsilon=1e-5, is_training=True)[0]
 
     def layer_norm(self, x: Any, scale: Any, shift: Any) -> Any:
         nn = self.namespace.nn

@@ -102,6 +102,19 @@ class TorchToolkit(Toolkit):
     def gelu(self, x: Any, approximate: str) -> Any:
         return self.functional.gelu(x, approximate=approximate)
 
+    def images(self, x: Any) -> Any:
+        """Channels first, of what lies in memory with the channels last."""
+        return x.permute(0, 3, 1, 2)
+
+    def conv2d(self, x: Any, w: Any, bias: Any = None, padding: int = 0) -> Any:
+        return self.functional.conv2d(x, w.permute(0, 3, 1, 2), bias, padding=padding)
+
+    def max_pool2d(self, x: Any) -> Any:
+        return self.functional.max_pool2d(x, 2)
+
+    def batch_norm(self, x: Any, scale: Any, shift: Any) -> Any:
+        return self.functional.batch_norm(x, None, None, scale, shift, training=True)
+
     def layer_norm(self, x: Any, scale: Any, shift: Any) -> Any:
         return self.functional.layer_norm(x, x.shape[-1:], scale, shift)
 
