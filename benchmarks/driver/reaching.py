@@ -33,6 +33,7 @@ def verdicts(measurement: Measurement) -> list[Verdict]:
         _share_alone(measurement),
         _scaling(measurement),
         _seconds(measurement),
+        _compile_seconds(measurement),
     )
     return [verdict for verdict in found if verdict is not None]
 
@@ -75,11 +76,20 @@ def _scaling(measurement: Measurement) -> Verdict | None:
 
 
 def _seconds(measurement: Measurement) -> Verdict | None:
-    wanted, own = measurement.workload.reach.seconds, measurement.own
-    if wanted is None or own.time is None:
+    time = measurement.own.time
+    found = time.median if time else None
+    return _time_verdict("time of a call", found, measurement.workload.reach.seconds)
+
+
+def _compile_seconds(measurement: Measurement) -> Verdict | None:
+    wanted, own = measurement.workload.reach.compile_seconds, measurement.own
+    return _time_verdict("time to the first result", own.compile_seconds, wanted)
+
+
+def _time_verdict(about: str, found: float | None, wanted: float | None) -> Verdict | None:
+    if wanted is None or found is None:
         return None
-    found = own.time.median
-    return Verdict("time of a call", duration(found), duration(wanted), _short(wanted / found))
+    return Verdict(about, duration(found), duration(wanted), _short(wanted / found))
 
 
 def _short(proportion: float) -> float:

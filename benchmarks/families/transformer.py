@@ -117,7 +117,7 @@ def _transformer(name: str, summary: str, heads: int) -> Workload:
         work=_work,
         state=state_names(WEIGHTS),
         tolerance={"float32": 1e-3, "float64": 1e-11},
-        reach=Reach(ratio=1.5),
+        reach=Reach(ratio=1.5, compile_seconds=1.5),
     )
 
 

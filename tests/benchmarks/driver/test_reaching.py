@@ -24,6 +24,10 @@ from tests.benchmarks.made_up import measurement
             ],
         ),
         (
+            Reach(ratio=None, compile_seconds=0.25),
+            [("time to the first result", "500 ms", "250 ms", "missed by 50%")],
+        ),
+        (
             Reach(ratio=None, share_alone=0.5, scaling=2),
             [
                 ("share of one thread's limit", "53%", "50%", "reached"),
