@@ -19,7 +19,8 @@ from graphc.codegen.target import Target
 from graphc.codegen.threads.parallel import emit_task
 from graphc.codegen.values import I64, POINTER, VOID, memory_type
 from graphc.ir import dims
-from graphc.schedule.kernel import Axis, Kernel, Loop, axes_of, sizes_of
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import Axis, Loop, axes_of, sizes_of
 
 #: No wider than this many lanes, whatever the element: index vectors are of 64-bit integers. Bytes
 #: that no position is computed for, side by side, have as many as there are partial results.

@@ -14,10 +14,10 @@ from itertools import permutations
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Size, Symbol
 from graphc.schedule.calls import Call
-from graphc.schedule.kernel import (
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import (
     Axis,
     Fold,
-    Kernel,
     Loop,
     Product,
     Sort,

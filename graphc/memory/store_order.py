@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 
 from graphc.ir import scalar
 from graphc.schedule.calls import Call
-from graphc.schedule.kernel import (
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import (
     Fold,
-    Kernel,
     Loop,
     Product,
     Sort,

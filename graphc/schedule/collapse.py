@@ -9,7 +9,7 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check
-from graphc.schedule.kernel import (
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,

@@ -14,7 +14,8 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import rebuilt
-from graphc.schedule.kernel import (
+from graphc.schedule.reading import Builder
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,
@@ -25,7 +26,6 @@ from graphc.schedule.kernel import (
     roots_of,
     walk,
 )
-from graphc.schedule.reading import Builder
 
 #: Rows that are taken together.
 JAM = 4

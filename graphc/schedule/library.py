@@ -15,19 +15,17 @@ from graphc.schedule.calls import Call, Check, Pointer
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
 from graphc.schedule.keeping import is_buffer
-from graphc.schedule.kernel import (
-    Combine,
-    Fold,
-    Kernel,
-    Loop,
-    Reduction,
-    Scratch,
-    Statement,
-    Store,
-    Workspace,
-)
+from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
+from graphc.schedule.statements import (
+    Combine,
+    Fold,
+    Loop,
+    Reduction,
+    Statement,
+    Store,
+)
 from graphc.schedule.work import NANOSECOND
 
 #: What a call takes besides its arithmetic, and operations of arithmetic in a nanosecond.

@@ -9,21 +9,20 @@ from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.fusion import Fusion, Group
-from graphc.schedule.kernel import (
+from graphc.schedule.kernel import Kernel, Workspace
+from graphc.schedule.points import nest
+from graphc.schedule.reading import Buffer, Builder
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,
-    Kernel,
     Loop,
     Reduction,
     Sort,
     Statement,
     Store,
     Update,
-    Workspace,
 )
-from graphc.schedule.points import nest
-from graphc.schedule.reading import Buffer, Builder
 
 Made = tuple[Kernel, tuple[Buffer, ...]]
 

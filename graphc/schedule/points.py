@@ -8,8 +8,17 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
-from graphc.schedule.kernel import Axis, Combine, Fold, Kernel, Loop, Reduction, Statement, Store
+from graphc.schedule.kernel import Kernel
 from graphc.schedule.reading import Buffer, Builder
+from graphc.schedule.statements import (
+    Axis,
+    Combine,
+    Fold,
+    Loop,
+    Reduction,
+    Statement,
+    Store,
+)
 
 
 def point_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]]:

@@ -19,8 +19,9 @@ from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
-from graphc.schedule.kernel import Axis, Kernel, Loop, Product, Statement, Store
+from graphc.schedule.kernel import Kernel
 from graphc.schedule.reading import Buffer, Builder
+from graphc.schedule.statements import Axis, Loop, Product, Statement, Store
 
 Limits = tuple[tuple[int | None, int], ...]
 

@@ -15,7 +15,8 @@ from graphc.ir.scalar import Expr, Index, Site
 from graphc.ir.types import Shape
 from graphc.schedule.fusion import Fusion
 from graphc.schedule.keeping import is_buffer, is_literal
-from graphc.schedule.kernel import Argument, Axis, Kernel, Scratch, Statement, Workspace
+from graphc.schedule.kernel import Argument, Kernel, Scratch, Workspace
+from graphc.schedule.statements import Axis, Statement
 
 Buffer = Node | Workspace
 

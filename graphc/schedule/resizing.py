@@ -14,7 +14,8 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol, symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import rebuilt
-from graphc.schedule.kernel import Axis, Fold, Kernel, Launch, Loop, Schedule, Statement, walk
+from graphc.schedule.kernel import Kernel, Launch, Schedule
+from graphc.schedule.statements import Axis, Fold, Loop, Statement, walk
 
 #: What the size is called in kernels for any; no dim of a program can have this name.
 ANY_SIZE = "$n"

@@ -22,20 +22,19 @@ from graphc.schedule.alignment import without_ones
 from graphc.schedule.blocks import BLOCK, CHUNK, FIRST, blocks_of
 from graphc.schedule.fusion import Fusion, Group, extended
 from graphc.schedule.jamming import loops_over
-from graphc.schedule.kernel import (
+from graphc.schedule.kernel import Kernel, Scratch
+from graphc.schedule.points import checked_result, nest
+from graphc.schedule.reading import Buffer, Builder
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,
-    Kernel,
     Loop,
     Reduction,
-    Scratch,
     Statement,
     Store,
     Update,
 )
-from graphc.schedule.points import checked_result, nest
-from graphc.schedule.reading import Buffer, Builder
 
 #: Bytes that a kernel may keep of one row. On the stack, and well inside a second-level cache.
 SCRATCH_BYTES = 1 << 18

@@ -11,10 +11,10 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call
-from graphc.schedule.kernel import (
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import (
     Axis,
     Fold,
-    Kernel,
     Loop,
     Product,
     Sort,

@@ -13,7 +13,16 @@ from typing import Any
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Combine, Fold, Kernel, Loop, Sort, Statement, Store, Update
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import (
+    Combine,
+    Fold,
+    Loop,
+    Sort,
+    Statement,
+    Store,
+    Update,
+)
 
 Term = Any
 #: The values of sizes, axes and locals, for one lane.

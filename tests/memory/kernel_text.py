@@ -20,12 +20,11 @@ from graphc.ir import scalar
 from graphc.ir.dims import Size, maximum, minimum, symbol
 from graphc.ir.dtypes import float32
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import (
-    Argument,
+from graphc.schedule.kernel import Argument, Kernel
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,
-    Kernel,
     Loop,
     Reduction,
     Sort,

@@ -6,7 +6,7 @@ import pytest
 
 from graphc.memory.in_place import may_share
 from graphc.memory.store_order import with_stores_after_reads
-from graphc.schedule.kernel import Fold, Loop, Statement, Store
+from graphc.schedule.statements import Fold, Loop, Statement, Store
 from tests.memory.kernel_runner import run
 from tests.memory.kernel_text import kernel_of
 

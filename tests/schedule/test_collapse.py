@@ -9,7 +9,16 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import bool_, float32
 from graphc.ir.scalar import Expr, index, load, local
 from graphc.schedule.collapse import Body, collapse
-from graphc.schedule.kernel import Axis, Combine, Fold, Loop, Reduction, Sort, Store, Update
+from graphc.schedule.statements import (
+    Axis,
+    Combine,
+    Fold,
+    Loop,
+    Reduction,
+    Sort,
+    Store,
+    Update,
+)
 
 n, m = symbol("n"), symbol("m")
 

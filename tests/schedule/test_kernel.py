@@ -12,20 +12,22 @@ from graphc.ir.scalar import Expr
 from graphc.ops import ops
 from graphc.schedule.kernel import (
     Argument,
+    Kernel,
+    Launch,
+    Schedule,
+    Scratch,
+    Workspace,
+)
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,
-    Kernel,
-    Launch,
     Loop,
     Reduction,
-    Schedule,
-    Scratch,
     Sort,
     Statement,
     Store,
     Update,
-    Workspace,
     walk,
 )
 

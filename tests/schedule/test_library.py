@@ -13,7 +13,8 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.calls import Call, Check
-from graphc.schedule.kernel import Kernel, Loop
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import Loop
 from graphc.schedule.work import work
 
 

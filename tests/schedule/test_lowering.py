@@ -16,9 +16,10 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.keeping import is_buffer
-from graphc.schedule.kernel import Fold, Loop, Sort, Workspace
+from graphc.schedule.kernel import Workspace
 from graphc.schedule.lowering import own_results, schedule
 from graphc.schedule.rows import SCRATCH_BYTES
+from graphc.schedule.statements import Fold, Loop, Sort
 from tests.properties.random_graphs import Twins, script_of
 from tests.schedule.interface_kernels import INTERFACE_KERNELS
 from tests.schedule.point_kernels import POINT_KERNELS

@@ -13,7 +13,7 @@ from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import int32, int64
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Reduction
+from graphc.schedule.statements import Reduction
 
 State = tuple[Expr, ...]
 

@@ -22,7 +22,7 @@ from graphc.codegen.values import (
 from graphc.ir import dims
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import index
-from graphc.schedule.kernel import Combine, Fold, Loop, Reduction, walk
+from graphc.schedule.statements import Combine, Fold, Loop, Reduction, walk
 
 #: Partial results that a reduction along its last axis keeps; part of its meaning, since it
 #: fixes the order of additions. A multiple of every machine's vector width.

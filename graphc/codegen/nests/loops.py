@@ -18,7 +18,8 @@ from graphc.codegen.nests.short_rows import flattened
 from graphc.codegen.nests.tiles import emit_tiles
 from graphc.codegen.nests.turned import turned_nest
 from graphc.codegen.values import I64
-from graphc.schedule.kernel import Kernel, Loop, Statement, Store, Update
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import Loop, Statement, Store, Update
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements

@@ -14,7 +14,7 @@ from graphc.codegen.nests.known import simplified
 from graphc.codegen.nests.short_rows import is_near, offsets_in
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Quotient, Remainder, Size, Symbol
-from graphc.schedule.kernel import Axis, Loop, Statement, Store
+from graphc.schedule.statements import Axis, Loop, Statement, Store
 
 #: The longest period, and the most expressions of a body that is repeated as often.
 MOST_PERIOD, MOST_EXPRESSIONS = 8, 200

@@ -15,7 +15,7 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Quotient, Size, Symbol
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Axis, Loop, Statement, Store, roots_of
+from graphc.schedule.statements import Axis, Loop, Statement, Store, roots_of
 
 #: A loop over fewer positions is cut only if no more than so many operations are repeated: it is a
 #: few windows, and masks in them cost little.

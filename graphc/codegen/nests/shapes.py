@@ -9,7 +9,16 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.jamming import MOST_KEPT
-from graphc.schedule.kernel import Axis, Fold, Loop, Store, Update, roots_of, sizes_of, walk
+from graphc.schedule.statements import (
+    Axis,
+    Fold,
+    Loop,
+    Store,
+    Update,
+    roots_of,
+    sizes_of,
+    walk,
+)
 
 #: Operations of a body so light that `WIDE` vectors are worked on at once.
 LIGHT, WIDE = 16, 4

@@ -16,7 +16,7 @@ from graphc.codegen.nests.shapes import kept_row
 from graphc.codegen.values import I64
 from graphc.ir.dims import Size
 from graphc.schedule.collapse import substituted
-from graphc.schedule.kernel import Loop, Statement, Store, Update
+from graphc.schedule.statements import Loop, Statement, Store, Update
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements

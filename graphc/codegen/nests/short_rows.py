@@ -16,7 +16,7 @@ from graphc.codegen.nests.known import simplified
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import (
+from graphc.schedule.statements import (
     Axis,
     Combine,
     Fold,

@@ -10,7 +10,7 @@ from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.values import I64, memory_type
 from graphc.ir.dtypes import DType
-from graphc.schedule.kernel import Sort
+from graphc.schedule.statements import Sort
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,16 @@ from graphc.codegen.values import constant_like, lane_count, splat
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check
-from graphc.schedule.kernel import Combine, Fold, Loop, Product, Sort, Statement, Store, Update
+from graphc.schedule.statements import (
+    Combine,
+    Fold,
+    Loop,
+    Product,
+    Sort,
+    Statement,
+    Store,
+    Update,
+)
 
 Body = tuple[Statement, ...]
 

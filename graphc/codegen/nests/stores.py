@@ -12,7 +12,7 @@ from graphc.codegen.expressions.spaced import phase, spacing
 from graphc.codegen.expressions.strides import put_together
 from graphc.codegen.values import I64, memory_type, splat
 from graphc.ir.dims import Size
-from graphc.schedule.kernel import Store
+from graphc.schedule.statements import Store
 
 
 def emit_stores(elements: Elements, stores: Sequence[Store]) -> None:

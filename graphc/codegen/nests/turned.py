@@ -15,7 +15,7 @@ from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import substituted
-from graphc.schedule.kernel import Axis, Loop, Statement, Store, roots_of
+from graphc.schedule.statements import Axis, Loop, Statement, Store, roots_of
 
 #: Rows and columns of a tile, so that its rows fill cache lines whatever the element.
 TILE = 64

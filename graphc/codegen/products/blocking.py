@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from graphc.codegen.products.tile import TileShape
 from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.schedule.kernel import Axis
+from graphc.schedule.statements import Axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from graphc.codegen.values import I64, lane_numbers, memory_type, splat
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Axis, Store
+from graphc.schedule.statements import Axis, Store
 
 #: Rows that are asked for before they are copied.
 AHEAD = 3

@@ -11,22 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut
+from graphc.codegen.products.blocking import Cut, cut
 from graphc.codegen.products.packing import emit_copy, is_conditional, masked, plain_rows
-from graphc.codegen.products.tile import LINE, Strides, TileShape, declare_tile, fetch, tile_shape
+from graphc.codegen.products.plan import plan
+from graphc.codegen.products.results import is_plain, rows_read, waiting_place
+from graphc.codegen.products.tile import LINE, declare_tile, fetch
 from graphc.codegen.target import Target
 from graphc.codegen.values import I1, I64, memory_type, register_type, zeros
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import collapse, rebuilt, substituted
-from graphc.schedule.kernel import Axis, Product, Statement, Store, roots_of, walk
 from graphc.schedule.points import nest
+from graphc.schedule.statements import (
+    Axis,
+    Product,
+    Statement,
+    Store,
+)
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
@@ -35,50 +41,6 @@ Body = tuple[Statement, ...]
 
 #: Bytes of sums that wait for all rows of a block, so that the right operand is packed but once.
 MOST_SUMS = 1 << 19
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How a product is emitted: the tile, the blocks, and how the left operand is packed."""
-
-    tile: TileShape
-    blocks: Blocking
-    by_depth: bool
-    has_narrow: bool
-
-    @property
-    def tiles(self) -> tuple[TileShape, ...]:
-        """The tile, and the one for what is left of the columns."""
-        return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
-
-    @property
-    def strides(self) -> Strides:
-        """Elements between neighbours in what is packed."""
-        left = (1, self.blocks.rows) if self.by_depth else (self.blocks.depth, 1)
-        return Strides(*left, self.right_step)
-
-    @property
-    def right_step(self) -> int:
-        """Elements of a packed step of depth: no multiple of a page, whose lines would collide."""
-        return self.blocks.columns + self.tile.lanes
-
-
-def plan(product: Product, target: Target) -> Plan:
-    """How a product is emitted for a target."""
-    rows, columns = product.row.extent, product.column.extent
-    tile = tile_shape(rows, columns, product.dtype.bits, target)
-    left = columns % tile.columns if isinstance(columns, int) else 1
-    has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
-    blocks = blocking(product.dtype.itemsize, tile, columns)
-    return Plan(tile, blocks, _runs_by_rows(product), has_narrow)
-
-
-def _runs_by_rows(product: Product) -> bool:
-    """Whether neighbouring rows are neighbours in what the left operand reads."""
-    symbol = Symbol(product.row.name, product.row.extent - 1)
-    loads = [expr for expr in scalar.walk((product.left,)) if expr.name == "load"]
-    splits = [dims.affine(load.offset, symbol) for load in loads]
-    return bool(splits) and all(split is not None and split[0] == 1 for split in splits)
 
 
 class Products:
@@ -117,8 +79,8 @@ class _Emission:
         """Room for packed operands, a tile's results, and sums that wait."""
         blocks, tile, name = self.plan.blocks, self.plan.tile, self.product.result
         self.is_deep = not self._fits_a_panel()
-        self.waiting = _waiting_place(self.product, self.elements.shared)
-        self.is_plain = self.waiting is not None and _is_plain(self.product)
+        self.waiting = waiting_place(self.product, self.elements.shared)
+        self.is_plain = self.waiting is not None and is_plain(self.product)
         sizes = {
             "left": blocks.rows * blocks.depth,
             "right": self.plan.right_step * blocks.depth,
@@ -383,7 +345,7 @@ class _Emission:
 
     def _ask_for_operands(self, row: ir.Value, column: ir.Value, rows: ir.Value) -> None:
         """Bring near what the statements will read, which takes as long as the tile."""
-        loads = _rows_read(self.product)
+        loads = rows_read(self.product)
         if not loads:
             return
         with self._positions(row, column):
@@ -407,53 +369,3 @@ class _Emission:
             masked(self.elements, "tile.c", lanes, columns, position),
         ):
             self.statements.emit(body)
-
-
-def _waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size, Size] | None:
-    """A result in whose memory sums can wait: its name, the offset, and elements from row to row.
-
-    It is of the sums' dtype, its columns lie side by side, and nothing in the product reads it.
-    """
-    reads = {
-        str(expr.source)
-        for statement in walk((product,))
-        for expr in scalar.walk(roots_of(statement))
-        if expr.name == "load"
-    }
-    for statement in product.body:
-        if not isinstance(statement, Store) or statement.value.dtype is not product.dtype:
-            continue
-        if statement.target in reads | shared:
-            continue
-        by_column = dims.affine(statement.offset, _symbol(product.column))
-        by_row = dims.affine(statement.offset, _symbol(product.row))
-        if by_column is not None and by_column[0] == 1 and by_row is not None:
-            return statement.target, statement.offset, by_row[0]
-    return None
-
-
-def _rows_read(product: Product) -> list[Expr]:
-    """The loads in a product's statements that follow its rows and columns."""
-    roots = tuple(expr for statement in walk(product.body) for expr in roots_of(statement))
-    found: dict[tuple[str, Size], Expr] = {}
-    for expr in scalar.walk(roots):
-        if expr.name != "load" or scalar.opaque_values(expr.offset):
-            continue
-        by_column = dims.affine(expr.offset, _symbol(product.column))
-        by_row = dims.affine(expr.offset, _symbol(product.row))
-        if by_column is not None and by_column[0] == 1 and by_row is not None and by_row[0] != 0:
-            found.setdefault((str(expr.source), expr.offset), expr)
-    return list(found.values())
-
-
-def _is_plain(product: Product) -> bool:
-    """Whether all that is done with the sums is to store them."""
-    match product.body:
-        case (Store(value=value),):
-            return value is scalar.local(product.result, product.dtype)
-        case _:
-            return False
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)

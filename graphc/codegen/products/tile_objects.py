@@ -8,13 +8,14 @@ from functools import cache
 from llvmlite import ir
 
 from graphc.codegen.caching.compiled_code import object_of_part
-from graphc.codegen.products.products import plan
+from graphc.codegen.products.plan import plan
 from graphc.codegen.products.tile import Strides, TileShape, emit_tile, tile_name
 from graphc.codegen.target import Target
 from graphc.codegen.translation import object_codes
 from graphc.codegen.values import register_type
 from graphc.ir.dtypes import DType
-from graphc.schedule.kernel import Kernel, Product
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import Product
 
 
 def tile_objects(kernels: Iterable[Kernel], target: Target) -> tuple[bytes, ...]:

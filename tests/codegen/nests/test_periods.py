@@ -9,7 +9,7 @@ from graphc.codegen.nests.periods import MOST_PERIOD, periodic
 from graphc.ir import scalar
 from graphc.ir.dtypes import DType, float32, float64, int8
 from graphc.ops import ops
-from graphc.schedule.kernel import Axis, Loop, Store
+from graphc.schedule.statements import Axis, Loop, Store
 from tests.codegen.sampling import LENGTHS, Compile, assert_same, n, numbers, placeholder
 
 AXIS = Axis("$0", 100)

@@ -11,7 +11,7 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import float32
 from graphc.ir.scalar import Expr
 from graphc.ops import ops
-from graphc.schedule.kernel import Axis, Loop, Store
+from graphc.schedule.statements import Axis, Loop, Store
 from tests.codegen.sampling import FEW, Compile, assert_same, n, numbers, placeholder
 
 AXIS = Axis("$1", 100)

@@ -11,7 +11,7 @@ from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, float32, float64, int8
 from graphc.ir.opdef import REGISTRY
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Axis, Loop, Store
+from graphc.schedule.statements import Axis, Loop, Store
 from tests.codegen.combining import COMBINE, by_columns
 from tests.codegen.sampling import FEW, Compile, assert_same, n, placeholder, special
 

@@ -13,7 +13,7 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from graphc.schedule.kernel import Loop
+from graphc.schedule.statements import Loop
 from tests.codegen.combining import BLOCK, COMBINE
 from tests.native import compile_native
 from tests.schedule.programs import scheduled

@@ -9,7 +9,7 @@ from graphc.codegen.nests.short_rows import FEWEST_ROWS, MOST_COPIED, MOST_IN_RO
 from graphc.ir.dtypes import FLOATS, DType, float32, float64, int8, int32
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from graphc.schedule.kernel import Loop, Store
+from graphc.schedule.statements import Loop, Store
 from tests.codegen.combining import COMBINE, in_lanes
 from tests.codegen.running import Program
 from tests.codegen.sampling import FEW, Compile, assert_same, n, numbers, placeholder, special

@@ -11,7 +11,8 @@ from graphc.codegen.nests.turned import TILE, turned_nest
 from graphc.ir.dtypes import DType, bool_, float32, float64, int8, int32
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.schedule.kernel import Kernel, Loop
+from graphc.schedule.kernel import Kernel
+from graphc.schedule.statements import Loop
 from tests.codegen.running import Program
 from tests.codegen.sampling import Compile, assert_same, n, numbers, placeholder
 

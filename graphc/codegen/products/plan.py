@@ -1,0 +1,56 @@
+"""How a product is emitted for a target: its tiles, its blocks, and how its operands are packed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.products.blocking import Blocking, blocking
+from graphc.codegen.products.tile import Strides, TileShape, tile_shape
+from graphc.codegen.target import Target
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Symbol
+from graphc.schedule.statements import Product
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a product is emitted: the tile, the blocks, and how the left operand is packed."""
+
+    tile: TileShape
+    blocks: Blocking
+    by_depth: bool
+    has_narrow: bool
+
+    @property
+    def tiles(self) -> tuple[TileShape, ...]:
+        """The tile, and the one for what is left of the columns."""
+        return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
+
+    @property
+    def strides(self) -> Strides:
+        """Elements between neighbours in what is packed."""
+        left = (1, self.blocks.rows) if self.by_depth else (self.blocks.depth, 1)
+        return Strides(*left, self.right_step)
+
+    @property
+    def right_step(self) -> int:
+        """Elements of a packed step of depth: no multiple of a page, whose lines would collide."""
+        return self.blocks.columns + self.tile.lanes
+
+
+def plan(product: Product, target: Target) -> Plan:
+    """How a product is emitted for a target."""
+    rows, columns = product.row.extent, product.column.extent
+    tile = tile_shape(rows, columns, product.dtype.bits, target)
+    left = columns % tile.columns if isinstance(columns, int) else 1
+    has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
+    blocks = blocking(product.dtype.itemsize, tile, columns)
+    return Plan(tile, blocks, _runs_by_rows(product), has_narrow)
+
+
+def _runs_by_rows(product: Product) -> bool:
+    """Whether neighbouring rows are neighbours in what the left operand reads."""
+    symbol = Symbol(product.row.name, product.row.extent - 1)
+    loads = [expr for expr in scalar.walk((product.left,)) if expr.name == "load"]
+    splits = [dims.affine(load.offset, symbol) for load in loads]
+    return bool(splits) and all(split is not None and split[0] == 1 for split in splits)

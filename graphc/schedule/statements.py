@@ -1,0 +1,199 @@
+"""The statements of which kernels are made: loops, and what happens inside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from graphc.ir import scalar
+from graphc.ir.dims import Size, symbol
+from graphc.ir.dtypes import DType
+from graphc.ir.scalar import Expr
+from graphc.schedule.calls import Call, Check
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A loop from 0 to extent - 1."""
+
+    name: str
+    extent: Size
+
+    @property
+    def position(self) -> Size:
+        """The loop's running position; 0 if there is no other."""
+        return 0 if self.extent == 1 else symbol(self.name, self.extent - 1)
+
+    def __str__(self) -> str:
+        return f"{self.name} < {self.extent}"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Put a value at an offset of a buffer."""
+
+    target: str
+    offset: Size
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Combine a value into what a buffer holds at an offset, where the condition holds.
+
+    Updates happen strictly in the order of the loops around them.
+    """
+
+    target: str
+    offset: Size
+    combiner: str
+    value: Expr
+    where: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Combine:
+    """Take operands into a running reduction, whose value so far is then a local."""
+
+    result: str
+    operands: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reduction:
+    """A value combined from many.
+
+    With `lanes`, elements along the innermost loop go to lane (position modulo the number of
+    lanes) and lanes are combined as a tree at the end; without, they are combined in their
+    order. The choice follows from the op's shapes alone, so the bits do not depend on fusion.
+    `position` is what argmax and argmin tell of the element they pick.
+    """
+
+    result: str
+    combiner: str
+    dtype: DType
+    element: DType
+    lanes: bool
+    position: Size | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Statements repeated along an axis; `vector`: at several positions together."""
+
+    axis: Axis
+    body: tuple[Statement, ...]
+    vector: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Statements that `Combine` into reductions, whose results are locals after them."""
+
+    reductions: tuple[Reduction, ...]
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """Sort keys along one axis, stably, NaN last; store the keys or their positions.
+
+    `keys` and `places` are workspaces of twice the axis' extent.
+    """
+
+    axis: Axis
+    key: Expr
+    keys: str
+    places: str
+    target: str
+    offset: Size
+    positions: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Statements for every row and column, with the sum over `depth` of left times right.
+
+    `left` depends on the row and the depth, `right` on the depth and the position in `columns`,
+    which `column` counts through; both may read memory in any way. Each sum is a chain of
+    multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
+    """
+
+    result: str
+    dtype: DType
+    row: Axis
+    column: Axis
+    columns: tuple[Axis, ...]
+    depth: tuple[Axis, ...]
+    left: Expr
+    right: Expr
+    body: tuple[Statement, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """All axes that it runs over."""
+        return (self.row, self.column, *self.columns, *self.depth)
+
+
+Statement = Store | Update | Combine | Loop | Fold | Sort | Product | Call | Check
+
+
+def walk(body: tuple[Statement, ...]) -> Iterator[Statement]:
+    """Every statement of a body, outer ones first."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop | Fold | Product):
+            yield from walk(statement.body)
+
+
+def axes_of(statement: Statement) -> tuple[Axis, ...]:
+    """The axes that a statement itself runs over."""
+    match statement:
+        case Loop(axis=axis) | Sort(axis=axis):
+            return (axis,)
+        case Product():
+            return statement.axes
+        case _:
+            return ()
+
+
+def values_of(statement: Statement) -> tuple[Expr, ...]:
+    """The expressions that a statement itself evaluates."""
+    match statement:
+        case Store(value=value):
+            return (value,)
+        case Update(value=value, where=where):
+            return (value,) if where is None else (value, where)
+        case Combine(operands=operands):
+            return operands
+        case Sort(key=key):
+            return (key,)
+        case Product(left=left, right=right):
+            return (left, right)
+        case Call(where=where):
+            return () if where is None else (where,)
+        case Check(value=value):
+            return (value,)
+        case Loop() | Fold():
+            return ()
+
+
+def sizes_of(statement: Statement) -> tuple[Size, ...]:
+    """The offsets and extents in a statement itself."""
+    match statement:
+        case Store(offset=offset) | Update(offset=offset):
+            return (offset,)
+        case Sort(axis=axis, offset=offset):
+            return (axis.extent, offset)
+        case Loop() | Product():
+            return tuple(axis.extent for axis in axes_of(statement))
+        case Call():
+            return statement.sizes()
+        case Combine() | Fold() | Check():
+            return ()
+
+
+def roots_of(statement: Statement) -> tuple[Expr, ...]:
+    """The expressions of a statement, those on which offsets depend included."""
+    inner = [expr for size in sizes_of(statement) for expr in scalar.opaque_values(size)]
+    return (*values_of(statement), *inner)
