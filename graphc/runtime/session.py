@@ -91,7 +91,7 @@ class Session:
         and `ndarray.resize` refuses them. Feeds that the fetches do not need are allowed, and not
         looked at. `out` gives arrays for the results as for `make_callable`'s functions.
         FetchError, FeedError, GuardError and AssignmentError are raised before anything runs,
-        OutOfRangeError by it; either way nothing has changed.
+        OutOfRangeError and LinAlgError by it; either way nothing has changed.
         """
         try:
             known = self._known.get(key_of(fetches))
@@ -152,7 +152,7 @@ class Session:
 
         Tensors give arrays with a first dim of `steps`, operations None. FeedError for too few
         rows, AttributeValueError for other arguments that make no sense, and what `run` raises,
-        before anything runs. After an OutOfRangeError, or Ctrl-C, variables are as the steps
+        before anything runs. After an error of a step, or Ctrl-C, variables are as the steps
         before have left them.
         """
         found, step = self._prepare(fetches)

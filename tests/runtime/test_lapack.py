@@ -129,3 +129,16 @@ def test_programs_from_the_cache_find_the_library(tmp_path: Path) -> None:
         for _ in range(2)
     ]  # fmt: skip
     assert runs[0] == runs[1] == b"[[1.0, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.25]]\n"
+
+
+def test_a_failing_step_of_an_epoch_leaves_what_was_before_it() -> None:
+    with gc.Graph() as graph:
+        w = gc.variable(np.zeros((2, 2)), name="w")
+        x = gc.placeholder(gc.float64, ("rows", 2, 2), name="x")
+        step = gc.assign(w, w + gc.sum(gc.linalg.inv(x), axis=0))
+    data = np.tile(np.eye(2), (4, 1, 1))
+    data[2] = 0
+    with gc.Session(graph) as session:
+        with pytest.raises(LinAlgError, match="matrix 0 of the stack is singular"):
+            session.run_steps(step, {x: data}, steps=4, batch=1)
+        np.testing.assert_array_equal(session.get_value(w), 2 * np.eye(2))
