@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.ir import dims, lowering, scalar
-from graphc.ir.dims import Dim, Size, Symbol
+from graphc.ir.dims import Size, Symbol
 from graphc.ir.indexing import delinearize, linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
@@ -27,7 +27,7 @@ Limits = tuple[tuple[int | None, int], ...]
 
 #: Up to how many rows, or columns, a product has, and how many of them a block has at most:
 #: enough that packing them costs little, few enough that a product of some size is shared out.
-#: Columns are only cut as rows are where there is but one block of rows.
+#: Columns are cut as rows are where there is but one block of rows, or may be.
 ROWS = ((128, 128), (512, 256), (2048, 512), (None, 1024))
 COLUMNS = ((None, 1024),)
 
@@ -36,7 +36,7 @@ COLUMNS = ((None, 1024),)
 LONG, TURNED = 1024, 2
 
 #: Rows or columns of a block where it is not known how many there are.
-UNKNOWN = 128, 512
+UNKNOWN = 256, 512
 
 #: Blocks have a multiple of this many rows and columns, unless they are the last.
 UNIT = 32
@@ -211,8 +211,8 @@ def _block_sizes(height: Size, width: Shape) -> tuple[Size, Size]:
     rows = _block(height, ROWS, UNKNOWN[0])
     if len(width) > 1:
         return rows, dims.product(width)
-    alone = rows == height and not isinstance(height, Dim)
-    return rows, _block(width[0], ROWS if alone else COLUMNS, UNKNOWN[1])
+    is_cut = isinstance(height, int) and rows != height
+    return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1])
 
 
 def _block(size: Size, limits: Limits, unknown: int) -> int:

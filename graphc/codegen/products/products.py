@@ -10,7 +10,7 @@ to which nothing else belongs, else in a block of their own.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
@@ -21,11 +21,11 @@ from graphc.codegen.products.plan import plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
 from graphc.codegen.target import Target
-from graphc.codegen.values import I1, I64, memory_type, register_type, zeros
-from graphc.ir import dims, scalar
+from graphc.codegen.values import I64, memory_type, register_type, zeros
+from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
-from graphc.schedule.collapse import collapse, rebuilt, substituted
+from graphc.schedule.collapse import collapse, substituted
 from graphc.schedule.points import nest
 from graphc.schedule.statements import (
     Axis,
@@ -84,7 +84,7 @@ class _Emission:
         sizes = {
             "left": blocks.rows * blocks.depth,
             "right": self.plan.right_step * blocks.depth,
-            "tile": tile.rows * tile.columns,
+            "strip": tile.rows * self.plan.right_step,
             "zeros": tile.columns,
         }
         self.keeps_all = False
@@ -218,49 +218,64 @@ class _Emission:
         tile = self.plan.tile
         self._pack_left()
         columns, rows = self._count(self.columns), self._count(self.rows)
-        with (
-            self.scopes.loop("tile.column", I64(0), columns, tile.columns) as column,
-            self.scopes.loop("tile.row", I64(0), rows, tile.rows) as row,
-        ):
-            here = (
-                self._smaller(self.builder.sub(rows, row), I64(tile.rows)),
-                self._smaller(self.builder.sub(columns, column), I64(tile.columns)),
-            )
-            self._tile(row, column, here)
+
+        def by_rows() -> AbstractContextManager[ir.Value]:
+            return self.scopes.loop("tile.row", I64(0), rows, tile.rows)
+
+        def by_columns() -> AbstractContextManager[ir.Value]:
+            return self.scopes.loop("tile.column", I64(0), columns, tile.columns)
+
+        if self.is_plain:
+            with by_columns() as column, by_rows() as row:
+                self._tile(row, column, self._here(row, rows, column, columns))
+            return
+        with by_rows() as row:
+            with by_columns() as column:
+                self._tile(row, column, self._here(row, rows, column, columns))
+            with self._if_last():
+                self._finish(
+                    row, self._smaller(self.builder.sub(rows, row), I64(tile.rows)), columns
+                )
+
+    def _here(
+        self, row: ir.Value, rows: ir.Value, column: ir.Value, columns: ir.Value
+    ) -> tuple[ir.Value, ir.Value]:
+        """Rows and columns of a tile that exist."""
+        return (
+            self._smaller(self.builder.sub(rows, row), I64(self.plan.tile.rows)),
+            self._smaller(self.builder.sub(columns, column), I64(self.plan.tile.columns)),
+        )
+
+    def _if_last(self) -> AbstractContextManager[None]:
+        """Code inside runs for the last panel of depth."""
+        return self.scopes.guard(self._ends()[1]) if self.is_deep else nullcontext()
 
     def _tile(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
-        builder, tile, strides = self.builder, self.plan.tile, self.plan.strides
+        """One tile of sums, to where they wait or, from the last panel of depth, to the strip."""
+        builder, strides = self.builder, self.plan.strides
         left = self._at(self._memory("left"), builder.mul(row, I64(strides.left_row)))
         right = self._at(self._memory("right"), column)
         begun, step = self._memory("zeros"), I64(0)
-        goal, goal_step = self._memory("tile"), I64(tile.columns)
-        is_last: ir.Value | None = None
+        goal, goal_step = self._at(self._memory("strip"), column), I64(self.plan.right_step)
         if self.is_deep or self.is_plain:
             waiting, waiting_step = self._waiting(row, column)
             is_first, is_last = self._ends()
             begun = builder.select(is_first, begun, waiting)
             step = builder.select(is_first, step, waiting_step)
             if self.is_plain:
-                is_last = zeros(I1)
-            goal = builder.select(is_last, goal, waiting)
-            goal_step = builder.select(is_last, goal_step, waiting_step)
+                goal, goal_step = waiting, waiting_step
+            else:
+                goal = builder.select(is_last, goal, waiting)
+                goal_step = builder.select(is_last, goal_step, waiting_step)
         if not self.is_plain:
-            with ExitStack() as stack:
-                if is_last is not None:
-                    stack.enter_context(self.scopes.guard(is_last))
+            with self._if_last():
                 self._ask_for_operands(row, column, here[0])
-        depth = self._count(self.depth)
-        tile_for = self.tiles[0]
+        tile = self.tiles[0]
         if self.plan.has_narrow:
-            is_narrow = builder.icmp_signed("<=", here[1], I64(tile.lanes))
-            tile_for = builder.select(is_narrow, self.tiles[1], tile_for)
-        builder.call(tile_for, [left, right, depth, begun, goal, step, goal_step, *here])
-        if self.is_plain:
-            return
-        with ExitStack() as stack:
-            if is_last is not None:
-                stack.enter_context(self.scopes.guard(is_last))
-            self._finish(row, column, here)
+            is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
+            tile = builder.select(is_narrow, self.tiles[1], tile)
+        depth = self._count(self.depth)
+        builder.call(tile, [left, right, depth, begun, goal, step, goal_step, *here])
 
     def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
         return self.builder.gep(base, [offset], source_etype=self.element)
@@ -321,26 +336,24 @@ class _Emission:
 
     # Results ---------------------------------------------------------------------------------
 
-    def _finish(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
-        """The product's statements for the results of a tile."""
-        tile = self.plan.tile
-        rows, columns = here
-        with self._positions(row, column):
-            inner = dims.symbol("tile.r", tile.rows - 1), dims.symbol("tile.c", tile.columns - 1)
+    def _finish(self, row: ir.Value, rows: ir.Value, columns: ir.Value) -> None:
+        """The product's statements for a strip of rows, over all columns of the panel.
+
+        Row by row: in results of a few rows by a few columns, addresses one page apart would be
+        taken for one another.
+        """
+        plan = self.plan
+        with self._positions(row, I64(0)):
             corner = self._at_tile()
+            inner = (
+                dims.symbol("strip.row", plan.tile.rows - 1),
+                dims.symbol("strip.column", plan.blocks.columns - 1),
+            )
             moved = {
                 name: corner[name] + position for name, position in zip(corner, inner, strict=True)
             }
-            result = scalar.load(
-                self.names["tile"], tile.columns * inner[0] + inner[1], self.product.dtype
-            )
-            local = scalar.local(self.product.result, self.product.dtype)
-            body = rebuilt(
-                substituted(self.product.body, moved),
-                lambda expr: scalar.rebuild(expr, lambda part: result if part is local else part),
-                lambda size: size,
-            )
-            with self.scopes.loop("tile.r", I64(0), rows):
+            body = substituted(self.product.body, moved)
+            with self.scopes.loop("strip.row", I64(0), rows):
                 self._row(columns, body)
 
     def _ask_for_operands(self, row: ir.Value, column: ir.Value, rows: ir.Value) -> None:
@@ -362,10 +375,19 @@ class _Emission:
                         fetch(self.builder, address)
 
     def _row(self, columns: ir.Value, body: Body) -> None:
-        """A row of a tile, a vector at a time."""
+        """A row of a strip, a vector at a time."""
         lanes = self.statements.lanes
         with (
-            self.scopes.loop("tile.c", I64(0), columns, lanes) as position,
-            masked(self.elements, "tile.c", lanes, columns, position),
+            self.scopes.loop("strip.column", I64(0), columns, lanes) as position,
+            masked(self.elements, "strip.column", lanes, columns, position),
         ):
+            self.scopes.bind(self.product.result, self._result(position))
             self.statements.emit(body)
+
+    def _result(self, column: ir.Value) -> ir.Value:
+        """The sums of a row of the strip, as many as a vector holds."""
+        builder, lanes = self.builder, self.statements.lanes
+        row = builder.mul(self.scopes.find("strip.row"), I64(self.plan.right_step))
+        address = self._at(self._memory("strip"), builder.add(row, column))
+        type_ = ir.VectorType(self.element, lanes)
+        return builder.load(address, typ=type_, align=self.product.dtype.itemsize)

@@ -135,9 +135,28 @@ class _Tile:
         begun = [self._load(self._cell(source, step, r, v), masks[r][v]) for r, v in self.cells]
         self._fetch_ahead(source, step)
         totals = self._grown(left, right, depth, begun)
-        for (r, v), total in zip(self.cells, totals, strict=True):
-            self._store(self._cell(target, row, r, v), total, masks[r][v])
+        whole = self.builder.and_(
+            self.builder.icmp_signed(">=", rows, I64(self.shape.rows)),
+            self.builder.icmp_signed(">=", columns, I64(self.shape.columns)),
+        )
+        with self.builder.if_else(whole, likely=True) as (all_there, some_there):
+            with all_there:
+                self._store_all(target, row, totals, None)
+            with some_there:
+                self._store_all(target, row, totals, masks)
         self.builder.ret_void()
+
+    def _store_all(
+        self, target: ir.Value, row: ir.Value, totals: list[ir.Value],
+        masks: list[list[ir.Value]] | None,
+    ) -> None:  # fmt: skip
+        """The results; without masks, which keep them from being read soon, if all are there."""
+        for (r, v), total in zip(self.cells, totals, strict=True):
+            address = self._cell(target, row, r, v)
+            if masks is None:
+                self.builder.store(total, address, align=self.size)
+            else:
+                self._store(address, total, masks[r][v])
 
     def _fetch_ahead(self, source: ir.Value, step: ir.Value) -> None:
         """Ask for what the tile below will begin with: it would have to wait for it."""
