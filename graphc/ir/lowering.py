@@ -41,13 +41,19 @@ class Reduce:
 
     `combiner` is one of sum, prod, max, min, any, all, argmax, argmin, or dot (which multiplies
     its two operands and adds them up). `inner_last` says that the last reduced loop runs along
-    the operands' last axis: then partial results are kept per lane along it.
+    the operands' last axis: then partial results are kept per lane along it. `extents_at` are the
+    loops for one element, if they are not the same for all.
     """
 
     combiner: str
     extents: Callable[[Node], tuple[Size, ...]]
     operands: Callable[[Node, Index, Index, Read], tuple[Expr, ...]]
     inner_last: Callable[[Node], bool]
+    extents_at: Callable[[Node, Index], tuple[Size, ...]] | None = None
+
+    def loops(self, node: Node, index: Index) -> tuple[Size, ...]:
+        """The extents of the loops for the element at an index."""
+        return self.extents_at(node, index) if self.extents_at else self.extents(node)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache, partial
 
-from graphc.ir import dims, scalar
+from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
@@ -57,7 +57,10 @@ def _parts_of(op: OpDef) -> OpDef:
     assert isinstance(rule, Reduce)
     return replace(
         op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
-        lowering=replace(rule, extents=partial(_extents, op), operands=partial(_operands, op)),
+        lowering=replace(
+            rule, extents=partial(_extents, op), operands=partial(_operands, op),
+            extents_at=partial(_extents_at, op),
+        ),
     )  # fmt: skip
 
 
@@ -79,19 +82,21 @@ def _extents(op: OpDef, node: Node) -> tuple[Size, ...]:
     return (_run(first), *rest)
 
 
+def _extents_at(op: OpDef, node: Node, index: Index) -> tuple[Size, ...]:
+    """Of the last parts some may be short or empty."""
+    whole, rule = _whole(op, node)
+    first, *rest = rule.extents(whole)
+    run = _run(first)
+    if run * PARTS == first:
+        return (run, *rest)
+    left = dims.maximum(first - run * index[0], 0)
+    return (dims.minimum(run, left), *rest)
+
+
 def _operands(op: OpDef, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
     whole, rule = _whole(op, node)
-    extent = rule.extents(whole)[0]
-    place = _run(extent) * index[0] + inner[0]
-    if _run(extent) * PARTS == extent:
-        return rule.operands(whole, index[1:], (place, *inner[1:]), read)
-    is_there = scalar.compare("lt", scalar.index(place), scalar.index(extent))
-
-    def read_there(k: int, index: Index, where: Expr | None = None) -> Expr:
-        both = is_there if where is None else scalar.logical_and(is_there, where)
-        return read(k, index, both)
-
-    return rule.operands(whole, index[1:], (place, *inner[1:]), read_there)
+    place = _run(rule.extents(whole)[0]) * index[0] + inner[0]
+    return rule.operands(whole, index[1:], (place, *inner[1:]), read)
 
 
 def _never(attrs: object, *arrays: object) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.ir import lowering, scalar
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
-from graphc.ir.scalar import Expr
+from graphc.ir.scalar import Expr, Index
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
 from graphc.schedule.kernel import Kernel
@@ -52,12 +52,12 @@ def nest(
 
 
 def _ordered_fold(
-    builder: Builder, node: Node, rule: lowering.Reduce, index: tuple[object, ...]
+    builder: Builder, node: Node, rule: lowering.Reduce, index: Index
 ) -> tuple[Fold, Expr]:
     """A reduction that takes its elements in order, one after another."""
-    axes = tuple(builder.axis(size) for size in rule.extents(node))
+    axes = tuple(builder.axis(size) for size in rule.loops(node, index))
     inner = tuple(axis.position for axis in axes)
-    operands = rule.operands(node, index, inner, builder.reader(node))  # type: ignore[arg-type]
+    operands = rule.operands(node, index, inner, builder.reader(node))
     name = builder.result()
     place = axes[-1].position if rule.combiner in ("argmax", "argmin") else None
     reduction = Reduction(name, rule.combiner, node.dtype, operands[0].dtype, False, place)

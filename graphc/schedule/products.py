@@ -107,10 +107,10 @@ def _is_turned(
 
 
 def _step(expr: Expr, axis: Axis) -> Size | None:
-    """By how much all loads of an expression move with an axis."""
+    """By how much the loads of an expression move with an axis, those that do."""
     symbol = Symbol(axis.name, axis.extent - 1)
     splits = [dims.affine(e.offset, symbol) for e in scalar.walk((expr,)) if e.name == "load"]
-    steps = {None if split is None else split[0] for split in splits}
+    steps = {None if split is None else split[0] for split in splits} - {0}
     return steps.pop() if len(steps) == 1 else None
 
 
@@ -156,7 +156,6 @@ class _Blocks:
         row = builder.axis(_extent(height, row_block, row_number))
         column = builder.axis(_extent(dims.product(width), column_block, column_number))
         inner = (column,) if len(width) == 1 else tuple(builder.axis(size) for size in width)
-        depth = tuple(builder.axis(size) for size in self.rule.extents(self.node))
         at_row = delinearize(row_block * row_number + row.position, self._sizes(roles.rows))
         at_column = (
             (column_block * column_number + column.position,)
@@ -164,6 +163,7 @@ class _Blocks:
             else tuple(axis.position for axis in inner)
         )
         index = self._index(tuple(place), at_row, at_column)
+        depth = tuple(builder.axis(size) for size in self.rule.loops(self.node, index))
         reader = builder.reader(self.node)
         steps = tuple(axis.position for axis in depth)
         left, right = self.rule.operands(self.node, index, steps, reader)

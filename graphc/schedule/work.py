@@ -86,7 +86,7 @@ class _Estimate:
             inside = (*inside, self._entered(axis, inside))
         self._locals[product.result] = len(inside)
         points = _counts(inside)[-1]
-        steps = dims.product(axis.extent for axis in product.depth)
+        steps = dims.product(self._entered(axis, inside).extent for axis in product.depth)
         weight = product.dtype.itemsize // 4
         chains = dims.floordiv(points * steps * weight, _MULTIPLY_ADDS)
         return chains + self.body(product.body, inside, True)

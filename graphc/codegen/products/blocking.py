@@ -7,41 +7,46 @@ position at a time, one axis in runs, and those inside it whole.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import lcm
 
 from graphc.codegen.products.tile import TileShape
 from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.schedule.statements import Axis
+from graphc.schedule.statements import Axis, Product
 
 
 @dataclass(frozen=True, slots=True)
 class Blocking:
-    """Elements of depth in a panel, and rows and columns that are packed together.
-
-    A tile's columns over a panel lie in the first cache, the rows that are packed in the second.
-    """
+    """Elements of depth in a panel, and rows and columns that are packed together."""
 
     depth: int
     rows: int
     columns: int
 
 
-#: Steps of depth in a panel at most.
-MOST_DEPTH = 512
+#: Steps of depth in a panel at most, and where their number is not known.
+MOST_DEPTH, UNKNOWN_DEPTH = 640, 512
 
-#: Bytes of a tile's columns over a panel, of the rows packed, and of the columns.
+#: Bytes of the rows packed together: they stay in the second-level cache while tiles take them
+#: column by column. The columns pass through it, but where few rows need them, they stay too.
+LEFT_BYTES, RIGHT_BYTES, FEW_BYTES = 420 << 10, 1 << 20, 1 << 19
 
-TILE_BYTES, LEFT_BYTES, RIGHT_BYTES = 1 << 16, 43 << 13, 1 << 20
+#: Rows up to which they are few.
+FEW_ROWS = 256
 
 
-def blocking(itemsize: int, tile: TileShape, width: Size) -> Blocking:
-    """Sizes of the blocks, in elements, for a product of that many columns."""
-    depth = min(TILE_BYTES // (itemsize * tile.columns), MOST_DEPTH)
-    rows = LEFT_BYTES // (itemsize * depth) // tile.rows * tile.rows
-    columns = RIGHT_BYTES // (itemsize * depth) // tile.columns * tile.columns
+def blocking(product: Product, tile: TileShape) -> Blocking:
+    """Sizes of the blocks of a product."""
+    itemsize, height, width = product.dtype.itemsize, product.row.extent, product.column.extent
+    steps = dims.product(axis.extent for axis in product.depth)
+    depth = min(steps, MOST_DEPTH) if isinstance(steps, int) else UNKNOWN_DEPTH
+    rows = LEFT_BYTES // (itemsize * MOST_DEPTH) // tile.rows * tile.rows
+    is_few = isinstance(height, int) and height <= FEW_ROWS
+    right = FEW_BYTES if is_few else RIGHT_BYTES
+    columns = max(1, right // (itemsize * max(depth, 1)) // tile.columns) * tile.columns
     if isinstance(width, int):
         columns = min(columns, -(-width // tile.columns) * tile.columns)
-    return Blocking(depth, rows, columns)
+    return Blocking(max(depth, 1), rows, columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,20 @@ class Cut:
         return place
 
 
-def cut(axes: tuple[Axis, ...], most: int) -> Cut:
-    """Panels of at most that many positions, as far as whole inner axes are known to fit."""
+def cut(axes: tuple[Axis, ...], most: int, unit: int = 1) -> Cut:
+    """Panels of at most that many positions, as far as whole inner axes are known to fit.
+
+    They are nearly of one size; or, if that is possible, of a multiple of the unit.
+    """
     size, first = 1, len(axes) - 1
     while first > 0:
         extent = axes[first].extent
         if not isinstance(extent, int) or size * extent > most:
             break
         size, first = size * extent, first - 1
-    return Cut(axes[:first], axes[first], max(1, most // size), axes[first + 1 :], size)
+    run = max(1, most // size)
+    extent = axes[first].extent
+    if isinstance(extent, int) and extent > run:
+        whole = lcm(size, unit) // size
+        run = run // whole * whole if unit > 1 and whole <= run else -(-extent // -(-extent // run))
+    return Cut(axes[:first], axes[first], run, axes[first + 1 :], size)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.codegen.products.blocking import Blocking, blocking
-from graphc.codegen.products.tile import Strides, TileShape, tile_shape
+from graphc.codegen.products.blocking import MOST_DEPTH, Blocking, blocking
+from graphc.codegen.products.tile import TileShape, tile_shape
 from graphc.codegen.target import Target
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Symbol
@@ -27,14 +27,18 @@ class Plan:
         return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
 
     @property
-    def strides(self) -> Strides:
-        """Elements between neighbours in what is packed."""
-        left = (1, self.blocks.rows) if self.by_depth else (self.blocks.depth, 1)
-        return Strides(*left, self.right_step)
+    def left_row(self) -> int:
+        """Elements from row to row of the packed left operand."""
+        return 1 if self.by_depth else MOST_DEPTH
+
+    @property
+    def left_step(self) -> int:
+        """Elements from one step of depth of the packed left operand to the next."""
+        return self.blocks.rows if self.by_depth else 1
 
     @property
     def right_step(self) -> int:
-        """Elements of a packed step of depth: no multiple of a page, whose lines would collide."""
+        """The same for the right one: no multiple of a page, whose lines would collide."""
         return self.blocks.columns + self.tile.lanes
 
 
@@ -44,7 +48,7 @@ def plan(product: Product, target: Target) -> Plan:
     tile = tile_shape(rows, columns, product.dtype.bits, target)
     left = columns % tile.columns if isinstance(columns, int) else 1
     has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
-    blocks = blocking(product.dtype.itemsize, tile, columns)
+    blocks = blocking(product, tile)
     return Plan(tile, blocks, _runs_by_rows(product), has_narrow)
 
 

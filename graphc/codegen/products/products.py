@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from graphc.codegen.products.blocking import Cut, cut
+from graphc.codegen.products.blocking import MOST_DEPTH, Cut, cut
 from graphc.codegen.products.packing import emit_copy, is_conditional, masked, plain_rows
 from graphc.codegen.products.plan import plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
@@ -62,11 +62,11 @@ class _Emission:
         self.plan = plan(product, products.target)
         blocks = self.plan.blocks
         self.depth = cut(product.depth, blocks.depth)
-        self.columns = cut(product.columns, blocks.columns)
+        self.columns = cut(product.columns, blocks.columns, self.plan.tile.columns)
         self.rows = cut((product.row,), blocks.rows)
         self.element = register_type(product.dtype)
         self.tiles = [
-            declare_tile(self.builder.module, self.element, tile, self.plan.strides)
+            declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
             for tile in self.plan.tiles
         ]
         self._claim_memory()
@@ -82,7 +82,7 @@ class _Emission:
         self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
         sizes = {
-            "left": blocks.rows * blocks.depth,
+            "left": blocks.rows * MOST_DEPTH,
             "right": self.plan.right_step * blocks.depth,
             "strip": tile.rows * self.plan.right_step,
             "zeros": tile.columns,
@@ -130,17 +130,28 @@ class _Emission:
 
     @contextmanager
     def _panels(self, cut: Cut) -> Iterator[None]:
-        """Code inside runs for every panel, with its base and count bound."""
+        """Code inside runs for every panel, with its base and count bound.
+
+        A sum over nothing has one panel too, of no steps.
+        """
+        builder, is_depth = self.builder, cut is self.depth
+        is_empty: ir.Value | None = None
         with ExitStack() as stack:
             for axis in cut.outer:
                 end = self.elements.size(axis.extent)
+                if is_depth and not isinstance(end, ir.Constant):
+                    none = builder.icmp_signed("<", end, I64(1))
+                    is_empty = none if is_empty is None else builder.or_(is_empty, none)
+                    end = builder.select(none, I64(1), end)
                 stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
-            end = self.elements.size(cut.axis.extent)
-            if cut in (self.depth,) and not isinstance(end, ir.Constant):
-                end = self._larger(end, I64(1))  # sums of nothing have one panel too
+                builder = self.builder
+            total = end = self.elements.size(cut.axis.extent)
+            if is_depth and not isinstance(end, ir.Constant):
+                end = builder.select(builder.icmp_signed("<", end, I64(1)), I64(1), end)
             base = stack.enter_context(self.scopes.loop(cut.base, I64(0), end, cut.run))
-            total = self.elements.size(cut.axis.extent)
             count = self._smaller(self.builder.sub(total, base), I64(cut.run))
+            if is_empty is not None:
+                count = self.builder.select(is_empty, I64(0), count)
             self.scopes.bind(cut.count, count)
             yield
 
@@ -153,9 +164,6 @@ class _Emission:
 
     def _smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
-
-    def _larger(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        return self.builder.select(self.builder.icmp_signed(">", a, b), a, b)
 
     def _count(self, cut: Cut) -> ir.Value:
         """Positions in the current panel."""
@@ -173,7 +181,7 @@ class _Emission:
 
     def _pack_left(self) -> None:
         axes = (*self.rows.inner, *self.depth.inner)
-        place = self.plan.blocks.depth * self.rows.place + self.depth.place
+        place = MOST_DEPTH * self.rows.place + self.depth.place
         if self.plan.by_depth:
             axes = (*self.depth.inner, *self.rows.inner)
             place = self.plan.blocks.rows * self.depth.place + self.rows.place
@@ -252,8 +260,8 @@ class _Emission:
 
     def _tile(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
         """One tile of sums, to where they wait or, from the last panel of depth, to the strip."""
-        builder, strides = self.builder, self.plan.strides
-        left = self._at(self._memory("left"), builder.mul(row, I64(strides.left_row)))
+        builder, plan = self.builder, self.plan
+        left = self._at(self._memory("left"), builder.mul(row, I64(plan.left_row)))
         right = self._at(self._memory("right"), column)
         begun, step = self._memory("zeros"), I64(0)
         goal, goal_step = self._at(self._memory("strip"), column), I64(self.plan.right_step)
@@ -275,7 +283,9 @@ class _Emission:
             is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
             tile = builder.select(is_narrow, self.tiles[1], tile)
         depth = self._count(self.depth)
-        builder.call(tile, [left, right, depth, begun, goal, step, goal_step, *here])
+        steps = I64(plan.left_step), I64(plan.right_step)
+        operands = [left, steps[0], right, steps[1], depth]
+        builder.call(tile, [*operands, begun, step, goal, goal_step, *here])
 
     def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
         return self.builder.gep(base, [offset], source_etype=self.element)
@@ -291,7 +301,7 @@ class _Emission:
             position = self.scopes.find(axis.name)
             first = builder.and_(first, builder.icmp_signed("==", position, I64(0)))
             most = builder.sub(self.elements.size(axis.extent), I64(1))
-            last = builder.and_(last, builder.icmp_signed("==", position, most))
+            last = builder.and_(last, builder.icmp_signed(">=", position, most))
         return first, last
 
     def _waiting(self, row: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:

@@ -51,15 +51,6 @@ class TileShape:
         return TileShape(self.rows, 1, self.lanes)
 
 
-@dataclass(frozen=True, slots=True)
-class Strides:
-    """Elements between neighbours in what a tile reads: all known when it is compiled."""
-
-    left_row: int
-    left_depth: int
-    right_depth: int
-
-
 def tile_shape(rows: Size, columns: Size, bits: int, target: Target) -> TileShape:
     """The tile for a product of that many rows and columns, as far as they are known.
 
@@ -86,55 +77,58 @@ def fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
     overloaded(builder, "llvm.prefetch.p0", VOID, address, *kinds)
 
 
-def tile_name(element: ir.Type, shape: TileShape, strides: Strides) -> str:
+def tile_name(element: ir.Type, shape: TileShape, left_row: int) -> str:
     """What the function of a tile is called."""
-    sizes = (shape.rows, shape.vectors, shape.lanes)
-    steps = (strides.left_row, strides.left_depth, strides.right_depth)
-    return f"graphc_tile.{element}." + ".".join(map(str, (*sizes, *steps)))
+    sizes = (shape.rows, shape.vectors, shape.lanes, left_row)
+    return f"graphc_tile.{element}." + ".".join(map(str, sizes))
 
 
 def declare_tile(
-    module: ir.Module, element: ir.Type, shape: TileShape, strides: Strides
+    module: ir.Module, element: ir.Type, shape: TileShape, left_row: int
 ) -> ir.Function:
     """A tile's function, to be called from the module."""
-    name = tile_name(element, shape, strides)
+    name = tile_name(element, shape, left_row)
     known = module.globals.get(name)
     return known if known is not None else ir.Function(module, _TYPE, name=name)
 
 
-_TYPE = ir.FunctionType(VOID, [POINTER, POINTER, I64, POINTER, POINTER, I64, I64, I64, I64])
+_TYPE = ir.FunctionType(
+    VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I64, POINTER, I64, I64, I64]
+)
 
 
-def emit_tile(
-    module: ir.Module, element: ir.Type, shape: TileShape, strides: Strides
-) -> ir.Function:
-    """`void tile(left, right, depth, from, to, step, row, rows, columns)`: one tile of results.
+def emit_tile(module: ir.Module, element: ir.Type, shape: TileShape, left_row: int) -> ir.Function:
+    """One tile of results, a function of these arguments.
 
-    Results begin at those in `from`, which has `step` elements from row to row, and go to `to`,
-    which has `row`. Only the first `rows` and `columns` of them are read and written.
+    `left, left_step, right, right_step, depth`: the operands, elements from one step of depth to
+    the next, and how many steps. Rows of the left one are `left_row` elements apart, which is
+    known, so that one pointer serves them all; columns of the right one lie side by side.
+
+    `from, from_row, to, to_row, rows, columns`: where results begin and where they go, elements
+    from row to row, and how many of either are read and written.
     """
-    function = declare_tile(module, element, shape, strides)
+    function = declare_tile(module, element, shape, left_row)
     function.attributes.add("nounwind")
-    _Tile(function, element, shape, strides).emit()
+    _Tile(function, element, shape, left_row).emit()
     return function
 
 
 class _Tile:
     def __init__(
-        self, function: ir.Function, element: ir.Type, shape: TileShape, strides: Strides
+        self, function: ir.Function, element: ir.Type, shape: TileShape, left_row: int
     ) -> None:
-        self.function, self.element, self.shape, self.strides = function, element, shape, strides
+        self.function, self.element, self.shape, self.left_row = function, element, shape, left_row
         self.vector = ir.VectorType(element, shape.lanes)
         self.size = 4 if isinstance(element, ir.FloatType) else 8
         self.cells = [(r, v) for r in range(shape.rows) for v in range(shape.vectors)]
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
 
     def emit(self) -> None:
-        left, right, depth, source, target, step, row, rows, columns = self.function.args
+        *operands, source, step, target, row, rows, columns = self.function.args
         masks = self._masks(rows, columns)
         begun = [self._load(self._cell(source, step, r, v), masks[r][v]) for r, v in self.cells]
         self._fetch_ahead(source, step)
-        totals = self._grown(left, right, depth, begun)
+        totals = self._grown(operands, begun)
         whole = self.builder.and_(
             self.builder.icmp_signed(">=", rows, I64(self.shape.rows)),
             self.builder.icmp_signed(">=", columns, I64(self.shape.columns)),
@@ -184,10 +178,9 @@ class _Tile:
             found.append([builder.bitcast(part, ir.VectorType(I1, lanes)) for part in small])
         return found
 
-    def _grown(
-        self, left: ir.Value, right: ir.Value, depth: ir.Value, begun: list[ir.Value]
-    ) -> list[ir.Value]:
+    def _grown(self, operands: list[ir.Value], begun: list[ir.Value]) -> list[ir.Value]:
         """The results after all steps of depth."""
+        left, left_step, right, right_step, depth = operands
         builder, before = self.builder, self.builder.block
         body, after = (self.function.append_basic_block(n) for n in ("step", "steps.done"))
         builder.cbranch(builder.icmp_signed("<", I64(0), depth), body, after)
@@ -203,15 +196,13 @@ class _Tile:
         ]  # fmt: skip
         grown: list[ir.Value] = []
         for r in range(self.shape.rows):
-            address = builder.gep(
-                lefts, [I64(r * self.strides.left_row)], source_etype=self.element
-            )
+            address = builder.gep(lefts, [I64(r * self.left_row)], source_etype=self.element)
             single = splat(builder, builder.load(address, typ=self.element), self.shape.lanes)
             for v, vector in enumerate(vectors):
                 total = totals[self._number(r, v)]
                 grown.append(intrinsic(builder, "llvm.fma", self.vector, single, vector, total))
-        left_next = builder.gep(lefts, [I64(self.strides.left_depth)], source_etype=self.element)
-        right_next = builder.gep(rights, [I64(self.strides.right_depth)], source_etype=self.element)
+        left_next = builder.gep(lefts, [left_step], source_etype=self.element)
+        right_next = builder.gep(rights, [right_step], source_etype=self.element)
         done = builder.add(steps, I64(1))
         builder.cbranch(builder.icmp_signed("<", done, depth), body, after)
         pairs = [(steps, I64(0), done), (lefts, left, left_next), (rights, right, right_next)]
