@@ -1,0 +1,130 @@
+"""Convolution and its two derivatives as products, with what surrounds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from graphc.ir.dtypes import DType, float32, float64
+from graphc.ir.node import Node
+from graphc.ops import ops
+from graphc.ops.windows import counted
+from tests.codegen.products.checking import Checked, Given, b, spread
+from tests.codegen.targets import chosen
+
+TARGETS = chosen()
+Ints = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Groups, channels, outputs, spatial sizes and windows of a convolution."""
+
+    channels: tuple[Ints, int, int]
+    sizes: Ints
+    kernel: Ints
+    strides: Ints
+    low: Ints
+    high: Ints
+    dilations: Ints
+
+    @property
+    def attrs(self) -> dict[str, Ints]:
+        return {
+            "strides": self.strides, "low": self.low, "high": self.high,
+            "dilations": self.dilations,
+        }  # fmt: skip
+
+    def data(self, x: Given, batch: Any) -> Node:
+        groups, channels, _ = self.channels
+        return x(batch, *groups, channels, *self.sizes)
+
+    def weights(self, x: Given) -> Node:
+        groups, channels, outputs = self.channels
+        return x(*groups, outputs, channels, *self.kernel)
+
+    def cotangents(self, x: Given, batch: Any) -> Node:
+        groups, _, outputs = self.channels
+        return x(batch, *groups, outputs, *counted(self.attrs, self.sizes, self.kernel))
+
+
+def case(
+    groups: Ints, channels: int, outputs: int, sizes: Ints, kernel: Ints,
+    strides: int = 1, low: int = 0, high: int | None = None, dilations: int = 1,
+) -> Case:  # fmt: skip
+    """One with the same windows along every dim."""
+    every = tuple((part,) * len(sizes) for part in (strides, low, high or low, dilations))
+    return Case((groups, channels, outputs), sizes, kernel, *every)
+
+
+# name: a convolution
+CASES = {
+    "one dim": case((), 5, 17, (40,), (3,)),
+    "one dim, padded and strided": case((), 5, 17, (41,), (4,), 3, 2, 1),
+    "the whole row": case((), 3, 40, (50,), (50,)),
+    "two dims": case((), 3, 14, (9, 11), (3, 2)),
+    "padded": case((), 4, 9, (8, 13), (3, 3), low=1),
+    "padded a lot": case((), 2, 20, (4, 5), (3, 3), low=5, high=3),
+    "cut off": case((), 3, 20, (12, 11), (2, 2), low=-1, high=-2),
+    "strided": case((), 6, 31, (11, 17), (2, 3), 2, 1),
+    "strided beyond the window": case((), 6, 16, (13, 13), (2, 2), 3),
+    "dilated": case((), 3, 8, (15, 16), (3, 2), 1, 2, dilations=3),
+    "everything": case((2,), 3, 5, (17, 14), (3, 2), 2, 3, 1, 2),
+    "one channel": case((), 1, 6, (28, 28), (5, 5), low=2),
+    "one output": case((), 16, 1, (9, 10), (3, 3), low=1),
+    "single elements": case((), 33, 35, (6, 7), (1, 1)),
+    "groups": case((3,), 4, 6, (7, 9), (3, 3), low=1),
+    "depthwise": case((19,), 1, 1, (10, 12), (3, 3), low=1),
+    "depthwise, several outputs": case((7,), 1, 3, (10, 12), (3, 3), 2, 1),
+    "groups of groups": case((2, 3), 2, 4, (9, 8), (2, 2)),
+    "one window": case((), 8, 70, (5, 5), (5, 5)),
+    "deep": case((), 64, 9, (8, 8), (3, 3), low=1),
+    "three dims": case((), 3, 10, (5, 6, 7), (2, 3, 3), low=1),
+    "three dims, different": Case(
+        ((2,), 2, 5), (6, 7, 8), (2, 1, 3), (1, 2, 3), (1, 0, 2), (0, 1, 1), (2, 1, 1)
+    ),
+}  # fmt: skip
+
+
+def all_three(of: Case, x: Given, batch: Any) -> list[Node]:
+    data, weights = of.data(x, batch), of.weights(x)
+    cotangents = of.cotangents(x, batch)
+    return [
+        ops.convolution(data, weights, **of.attrs),
+        ops.convolution_input(cotangents, weights, **of.attrs, shape=of.sizes),
+        ops.convolution_weights(data, cotangents, **of.attrs, shape=of.kernel),
+    ]
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("name", CASES)
+def test_any_batch(name: str, target: Any) -> None:
+    x = Given()
+    run = Checked(x.nodes, all_three(CASES[name], x, b), target)
+    for batch in (0, 1, 2, 5, 9):
+        run({"b": batch}, most=3)
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+@pytest.mark.parametrize("name", CASES)
+def test_a_known_batch(name: str, dtype: DType) -> None:
+    x = Given(dtype)
+    Checked(x.nodes, all_three(CASES[name], x, 8 if dtype is float32 else 3))(most=3)
+
+
+@pytest.mark.parametrize("outputs", [8, 130], ids=["in parts", "at once"])
+def test_sums_over_an_empty_batch(outputs: int) -> None:
+    """Depth is a batch and images that take several panels each: none, for a batch of nothing."""
+    x = Given()
+    data, cotangents, scale = x(b, 60, 34, 34), x(b, outputs, 32, 32), x(b, 1, 1, 1)
+    attrs = {"strides": (1, 1), "low": (0, 0), "high": (0, 0), "dilations": (1, 1)}
+    scaled = ops.mul(data, spread(scale, data))
+    found = [
+        ops.convolution_weights(data, cotangents, **attrs, shape=(3, 3)),
+        ops.convolution_weights(scaled, cotangents, **attrs, shape=(3, 3)),
+    ]
+    run = Checked(x.nodes, found)
+    for batch in (0, 1, 2):
+        run({"b": batch}, most=1)
