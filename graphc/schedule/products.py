@@ -9,7 +9,7 @@ result is one chain of multiply-adds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.dims import Size, Symbol
@@ -51,11 +51,21 @@ class Roles:
     columns: tuple[int, ...]
     swapped: bool
 
+    def with_fewer_columns(self) -> Roles:
+        """The first dim of columns as one of the stack instead."""
+        first, *rest = self.columns
+        return replace(self, stack=tuple(sorted((*self.stack, first))), columns=tuple(rest))
+
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
     """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
     roles = _roles(group.nodes[0], fusion)
-    return None if roles is None else _Blocks(group, fusion, roles).build()
+    while roles is not None:
+        made = _Blocks(group, fusion, roles).build()
+        if made is not None:
+            return made
+        roles = roles.with_fewer_columns()
+    return None
 
 
 def _roles(node: Node, fusion: Fusion) -> Roles | None:
@@ -144,7 +154,8 @@ class _Blocks:
         self.rule = rule
         self.builder = Builder(fusion)
 
-    def build(self) -> tuple[Kernel, tuple[Buffer, ...]]:
+    def build(self) -> tuple[Kernel, tuple[Buffer, ...]] | None:
+        """The kernel; None if columns of several dims lie apart in what is stored or read."""
         shape, roles, builder = self.node.shape, self.roles, self.builder
         stack = tuple(shape[k] for k in roles.stack)
         height = dims.product(shape[k] for k in roles.rows)
@@ -172,9 +183,10 @@ class _Blocks:
         name = builder.result()
         body = self._body(index, name)
         if len(width) > 1:
-            joined = collapse(inner, body)
-            assert len(joined[0]) == 1, "the columns of a product lie apart in what it stores"
-            column, body = joined[0][0], joined[1]
+            joined, body = collapse(inner, body)
+            if len(joined) != 1:
+                return None
+            (column,) = joined
         product = Product(name, self.node.dtype, row, column, inner, depth, left, right, body)
         return builder.kernel((Loop(block, (product,)),), parallel=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from graphc.ir.dtypes import DType, float32, float64
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.windows import counted
-from tests.codegen.products.checking import Checked, Given, b, spread
+from tests.codegen.products.checking import Checked, Given, b, relu, spread
 from tests.codegen.targets import chosen
 
 TARGETS = chosen()
@@ -112,6 +113,42 @@ def test_any_batch(name: str, target: Any) -> None:
 def test_a_known_batch(name: str, dtype: DType) -> None:
     x = Given(dtype)
     Checked(x.nodes, all_three(CASES[name], x, 8 if dtype is float32 else 3))(most=3)
+
+
+# What surrounds them -------------------------------------------------------------------------
+
+PADDED = case((), 6, 10, (7, 9), (3, 3), low=1)
+
+
+def with_biases(x: Given, total: Node) -> list[Node]:
+    """One along every dim, which follow the rows or one of the columns' dims."""
+    shapes = ((10, 1, 1), (1, 7, 1), (9,), (7, 9), (10, 1, 9))
+    return [relu(ops.add(total, spread(x(*shape), total))) for shape in shapes]
+
+
+def with_views(x: Given, total: Node) -> list[Node]:
+    """Residuals whose rows do not follow one another as the result's do."""
+    across = ops.permute_dims(x(b, 10, 9, 7), axes=(0, 1, 3, 2))
+    inside = ops.slice(x(b, 10, 8, 12), start=(0, 0, 1, 2), step=(1,) * 4, shape=total.shape)
+    last = ops.permute_dims(x(b, 7, 9, 10), axes=(0, 3, 1, 2))
+    return [ops.add(total, other) for other in (x(b, 10, 7, 9), across, inside, last)]
+
+
+def by_channels(x: Given, total: Node) -> list[Node]:
+    """As batch normalisation does it, and with the result's sums."""
+    scaled = ops.mul(total, spread(x(10, 1, 1), total))
+    return [ops.sum(total, axes=(0, 2, 3)), relu(scaled), ops.add(scaled, spread(x(), total))]
+
+
+@pytest.mark.parametrize("surround", [with_biases, with_views, by_channels])
+def test_results_taken_further(surround: Callable[[Given, Node], list[Node]]) -> None:
+    """The dims of columns are joined only where all that is read allows it."""
+    x = Given()
+    total = ops.convolution(PADDED.data(x, b), PADDED.weights(x), **PADDED.attrs)
+    alone = [Checked(x.nodes, [one]) for one in surround(x, total)]
+    for run in (*alone, Checked(x.nodes, surround(x, total))):
+        for batch in (1, 4):
+            run({"b": batch})
 
 
 @pytest.mark.parametrize("outputs", [8, 130], ids=["in parts", "at once"])
