@@ -9,7 +9,7 @@ from graphc.ir import scalar
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType
 from graphc.ir.indexing import linearize
-from graphc.ir.lowering import BlockReduce, Pointwise, Read
+from graphc.ir.lowering import BlockReduce, Pointwise, Read, Reduce
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index, Site
 from graphc.ir.types import Shape
@@ -54,13 +54,19 @@ class Builder:
         return name
 
     def reader(self, node: Node, outer: Expr | None = None) -> Read:
-        """Reads elements of a node's inputs; `outer` is the condition under which it is read."""
+        """Reads elements of a node's inputs; `outer` is the condition under which it is read.
+
+        Reductions count on zero where a condition is false. Views choose themselves what to put
+        there, so what a formula makes of zeros does not matter to them.
+        """
+        needs_zero = isinstance(node.op.lowering, Reduce)
 
         def read(k: int, index: Index, where: Expr | None = None) -> Expr:
             both = where if outer is None else outer
             if where is not None and outer is not None:
                 both = scalar.logical_and(outer, where)
-            return self.value(node.inputs[k], index, both)
+            found = self.value(node.inputs[k], index, both)
+            return _where(where, found) if needs_zero and found.name != "load" else found
 
         return read
 

@@ -12,7 +12,7 @@ from graphc.ir.dtypes import DType, float32, float64
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.windows import counted
-from tests.codegen.products.checking import Checked, Given, b, relu, spread
+from tests.codegen.products.checking import Checked, Given, b, constant, plus, relu, spread
 from tests.codegen.targets import chosen
 
 TARGETS = chosen()
@@ -149,6 +149,25 @@ def test_results_taken_further(surround: Callable[[Given, Node], list[Node]]) ->
     for run in (*alone, Checked(x.nodes, surround(x, total))):
         for batch in (1, 4):
             run({"b": batch})
+
+
+@pytest.mark.parametrize("batch", [b, 4])
+def test_formulas_end_where_padding_begins(batch: Any) -> None:
+    """Padding counts as 0, whatever a formula makes of 0."""
+    x = Given()
+    data, weights = PADDED.data(x, batch), PADDED.weights(x)
+    cotangents = PADDED.cotangents(x, batch)
+    outputs = [
+        ops.convolution(plus(data, 1), weights, **PADDED.attrs),
+        ops.convolution(relu(plus(data, 1)), plus(weights, 1), **PADDED.attrs),
+        ops.convolution(constant(2, data), weights, **PADDED.attrs),
+        ops.convolution_input(plus(cotangents, 1), weights, **PADDED.attrs, shape=PADDED.sizes),
+        ops.convolution_weights(plus(data, 1), cotangents, **PADDED.attrs, shape=PADDED.kernel),
+        ops.convolution_weights(data, plus(cotangents, 1), **PADDED.attrs, shape=PADDED.kernel),
+    ]
+    run = Checked(x.nodes, outputs)
+    for size in (0, 1, 4) if batch is b else (4,):
+        run({"b": size} if batch is b else {}, most=3)
 
 
 @pytest.mark.parametrize("outputs", [8, 130], ids=["in parts", "at once"])
