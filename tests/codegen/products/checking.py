@@ -35,6 +35,12 @@ class Given:
         self.dtype = dtype
         self.nodes: list[Node] = []
 
+    def of(self, dtype: DType) -> Given:
+        """The same program's placeholders, made of another dtype."""
+        other = Given(dtype)
+        other.nodes = self.nodes
+        return other
+
     def __call__(self, *shape: Any, dtype: DType | None = None) -> Node:
         name = f"x{len(self.nodes)}"
         self.nodes.append(ops.placeholder(shape=shape, dtype=dtype or self.dtype, name=name))
