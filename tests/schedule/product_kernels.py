@@ -1,0 +1,267 @@
+"""The kernels of products, word for word."""
+
+from __future__ import annotations
+
+# title: a program without its braces, and its kernels
+PRODUCT_KERNELS = {
+    "the smaller operand is turned where depth lies last in both": (
+        """
+        (%x: f32[16, 2000], %y: f32[100, 2000]) -> f32[16, 100]
+        %0: f32[2000, 100] = permute_dims(%y, axes=[1, 0])
+        %1: f32[16, 100] = matmul(%x, %0)
+        return %1
+        """,
+        """
+        kernel(a0: f32[32000], a1: f32[200000], out a2: f32[1600]) {
+          parallel for $0 < 1:
+            %r0 = sum over $3 < 2000 of
+                a1[2000*$1 + $3]
+              * a0[2000*$2 + $3]
+            for row $1 < 100, column $2 < 16:
+              a2[$1 + 100*$2] = %r0
+        }
+        """,
+    ),
+    "rows and columns stay where one of them is of any number": (
+        """
+        (%x: f32[16, 2000], %y: f32[n, 2000]) -> f32[16, n]
+        %0: f32[2000, n] = permute_dims(%y, axes=[1, 0])
+        %1: f32[16, n] = matmul(%x, %0)
+        return %1
+        """,
+        """
+        kernel(a0: f32[32000], a1: f32[2000*n], out a2: f32[16*n]) {
+          parallel for $0 < (n + 511)//512:
+            %r0 = sum over $3 < 2000 of
+                a0[2000*$1 + $3]
+              * a1[1024000*$0 + 2000*$2 + $3]
+            for row $1 < 16, column $2 < -max(-512, 512*$0 - n):
+              a2[$1*n + 512*$0 + $2] = %r0
+        }
+        """,
+    ),
+    "a long sum with few results in parts": (
+        """
+        (%x: f32[n, 128], %g: f32[n, 128]) -> f32[128, 128]
+        %0: f32[128, n] = permute_dims(%x, axes=[1, 0])
+        %1: f32[128, 128] = matmul(%0, %g)
+        return %1
+        """,
+        """
+        kernel(a0: f32[128*n], a1: f32[128*n], out a2: f32[131072]) {
+          parallel for $0 < 8:
+            t0 = lt($0*((n + 7)//8) + $3, n)
+            %r0 = sum over $3 < (n + 7)//8 of
+                a0[128*$0*((n + 7)//8) + $1 + 128*$3] if t0
+              * a1[128*$0*((n + 7)//8) + $2 + 128*$3] if t0
+            for row $1 < 128, column $2 < 128:
+              a2[16384*$0 + 128*$1 + $2] = %r0
+        }
+        kernel(a0: f32[131072], out a1: f32[16384]) {
+          parallel vector for $1 < 16384:
+            fold %r0 = sum:
+              for $2 < 8:
+                %r0 <- a0[$1 + 16384*$2]
+            a1[$1] = %r0
+        }
+        """,
+    ),
+    "a padded convolution, whose columns are all positions of an image": (
+        """
+        (%x: f32[n, 3, 9, 9], %w: f32[8, 3, 3, 3], %c: f32[8, 1, 1]) -> f32[n, 8, 9, 9]
+        %0: f32[n, 8, 9, 9] = convolution(%x, %w, strides=[1, 1], low=[1, 1], high=[1, 1], dilations=[1, 1])
+        %1: f32[n, 8, 9, 9] = broadcast_to(%c, shape=[n, 8, 9, 9])
+        %2: f32[n, 8, 9, 9] = add(%0, %1)
+        return %2
+        """,  # noqa: E501
+        """
+        kernel(a0: f32[216], a1: f32[243*n], a2: f32[8], out a3: f32[648*n]) {
+          parallel for $0 < n:
+            %r0 = sum over $5 < 3 and $6 < 3 and $7 < 3 of
+                a0[27*$1 + 9*$5 + 3*$6 + $7]
+              * a1[243*$0 + 9*$3 + $4 + 81*$5 + 9*$6 + $7 - 10] if and(and(ge($3 + $6 - 1, 0), lt($3 + $6 - 1, 9)), and(ge($4 + $7 - 1, 0), lt($4 + $7 - 1, 9)))
+            for row $1 < 8, column $4 < 81 through $3 < 9 and $4 < 9:
+              a3[648*$0 + 81*$1 + $4] = add(%r0, a2[$1])
+        }
+        """,  # noqa: E501
+    ),
+    "columns of one dim, where what is added follows that alone": (
+        """
+        (%x: f32[n, 3, 9, 9], %w: f32[8, 3, 3, 3], %c: f32[9]) -> f32[n, 8, 9, 9]
+        %0: f32[n, 8, 9, 9] = convolution(%x, %w, strides=[1, 1], low=[1, 1], high=[1, 1], dilations=[1, 1])
+        %1: f32[n, 8, 9, 9] = broadcast_to(%c, shape=[n, 8, 9, 9])
+        %2: f32[n, 8, 9, 9] = add(%0, %1)
+        return %2
+        """,  # noqa: E501
+        """
+        kernel(a0: f32[216], a1: f32[243*n], a2: f32[9], out a3: f32[648*n]) {
+          parallel for $0 < 9*n:
+            %r0 = sum over $3 < 3 and $4 < 3 and $5 < 3 of
+                a0[27*$1 + 9*$3 + 3*$4 + $5]
+              * a1[9*($0%9) + 243*($0//9) + $2 + 81*$3 + 9*$4 + $5 - 10] if and(and(ge($0%9 + $4 - 1, 0), lt($0%9 + $4 - 1, 9)), and(ge($2 + $5 - 1, 0), lt($2 + $5 - 1, 9)))
+            for row $1 < 8, column $2 < 9:
+              a3[9*($0%9) + 648*($0//9) + 81*$1 + $2] = add(%r0, a2[$2])
+        }
+        """,  # noqa: E501
+    ),
+    "columns are channels and places in a window": (
+        """
+        (%x: f32[4, 3, 90], %g: f32[4, 8, 88]) -> f32[8, 3, 3]
+        %0: f32[8, 3, 3] = convolution_weights(%x, %g, strides=[1], low=[0], high=[0], dilations=[1], shape=[3])
+        return %0
+        """,  # noqa: E501
+        """
+        kernel(a0: f32[2816], a1: f32[1080], out a2: f32[72]) {
+          parallel for $0 < 1:
+            %r0 = sum over $5 < 4 and $6 < 88 of
+                a0[88*$1 + 704*$5 + $6]
+              * a1[90*$3 + $4 + 270*$5 + $6]
+            for row $1 < 8, column $4 < 9 through $3 < 3 and $4 < 3:
+              a2[9*$1 + $4] = %r0
+        }
+        """,
+    ),
+    "a formula is computed as it is packed": (
+        """
+        (%x: i8[n, 64], %s: f32[64], %w: f32[64, 100]) -> f32[n, 100]
+        %0: f32[n, 64] = astype(%x, dtype=f32)
+        %1: f32[n, 64] = broadcast_to(%s, shape=[n, 64])
+        %2: f32[n, 64] = mul(%0, %1)
+        %3: f32[n, 100] = matmul(%2, %w)
+        return %3
+        """,
+        """
+        kernel(a0: i8[64*n], a1: f32[64], a2: f32[6400], out a3: f32[100*n]) {
+          parallel for $0 < (n + 127)//128:
+            %r0 = sum over $3 < 64 of
+                mul(f32(a0[8192*$0 + 64*$1 + $3]), a1[$3])
+              * a2[$2 + 100*$3]
+            for row $1 < -max(-128, 128*$0 - n), column $2 < 100:
+              a3[12800*$0 + 100*$1 + $2] = %r0
+        }
+        """,
+    ),
+    "a formula is zero in the padding": (
+        """
+        (%x: f32[n, 3, 90], %w: f32[8, 3, 3]) -> f32[n, 8, 90]
+        %0: f32[n, 3, 90] = neg(%x)
+        %1: f32[n, 8, 90] = convolution(%0, %w, strides=[1], low=[1], high=[1], dilations=[1])
+        return %1
+        """,
+        """
+        kernel(a0: f32[72], a1: f32[270*n], out a2: f32[720*n]) {
+          parallel for $0 < n:
+            t0 = and(ge($2 + $4 - 1, 0), lt($2 + $4 - 1, 90))
+            %r0 = sum over $3 < 3 and $4 < 3 of
+                a0[9*$1 + 3*$3 + $4]
+              * select(t0, neg(a1[270*$0 + $2 + 90*$3 + $4 - 1] if t0), 0x0.0p+0)
+            for row $1 < 8, column $2 < 90:
+              a2[720*$0 + 90*$1 + $2] = %r0
+        }
+        """,
+    ),
+    "rows are those of all the stack, for one matrix": (
+        """
+        (%x: f32[n, 5, 64], %w: f32[64, 100]) -> f32[n, 5, 100]
+        %0: f32[n, 64, 100] = broadcast_to(%w, shape=[n, 64, 100])
+        %1: f32[n, 5, 100] = matmul(%x, %0)
+        return %1
+        """,
+        """
+        kernel(a0: f32[320*n], a1: f32[6400], out a2: f32[500*n]) {
+          parallel for $0 < (5*n + 127)//128:
+            %r0 = sum over $3 < 64 of
+                a0[8192*$0 + 64*$1 + $3]
+              * a1[$2 + 100*$3]
+            for row $1 < -max(-128, 128*$0 - 5*n), column $2 < 100:
+              a2[12800*$0 + 100*$1 + $2] = %r0
+        }
+        """,
+    ),
+    "one matrix times a stack": (
+        """
+        (%x: f32[n, 64, 100], %w: f32[5, 64]) -> f32[n, 5, 100]
+        %0: f32[n, 5, 64] = broadcast_to(%w, shape=[n, 5, 64])
+        %1: f32[n, 5, 100] = matmul(%0, %x)
+        return %1
+        """,
+        """
+        kernel(a0: f32[320], a1: f32[6400*n], out a2: f32[500*n]) {
+          parallel for $0 < n:
+            %r0 = sum over $3 < 64 of
+                a0[64*$1 + $3]
+              * a1[6400*$0 + $2 + 100*$3]
+            for row $1 < 5, column $2 < 100:
+              a2[500*$0 + 100*$1 + $2] = %r0
+        }
+        """,
+    ),
+    "too small for blocks": (
+        """
+        (%x: f32[8, 8], %w: f32[8, 8]) -> f32[8, 8]
+        %0: f32[8, 8] = matmul(%x, %w)
+        return %0
+        """,
+        """
+        kernel(a0: f32[64], a1: f32[64], out a2: f32[64]) {
+          parallel for $0 < 8:
+            vector for $1 < 8:
+              fold %r0 = dot:
+                for $2 < 8:
+                  %r0 <- a0[8*$0 + $2], a1[$1 + 8*$2]
+              a2[8*$0 + $1] = %r0
+        }
+        """,
+    ),
+    "integers take the plain form": (
+        """
+        (%x: i32[64, 64], %w: i32[64, 64]) -> i32[64, 64]
+        %0: i32[64, 64] = matmul(%x, %w)
+        return %0
+        """,
+        """
+        kernel(a0: i32[4096], a1: i32[4096], out a2: i32[4096]) {
+          parallel for $0 < 64:
+            vector for $1 < 64:
+              fold %r0 = dot:
+                for $2 < 64:
+                  %r0 <- a0[64*$0 + $2], a1[$1 + 64*$2]
+              a2[64*$0 + $1] = %r0
+        }
+        """,
+    ),
+    "blocks of rows and columns": (
+        """
+        (%x: f64[1000, 64], %w: f64[64, 3000]) -> f64[1000, 3000]
+        %0: f64[1000, 3000] = matmul(%x, %w)
+        return %0
+        """,
+        """
+        kernel(a0: f64[64000], a1: f64[192000], out a2: f64[3000000]) {
+          parallel for $0 < 6:
+            %r0 = sum over $3 < 64 of
+                a0[32768*($0//3) + 64*$1 + $3]
+              * a1[1024*($0%3) + $2 + 3000*$3]
+            for row $1 < -max(-512, 512*($0//3) - 1000), column $2 < -max(-1024, 1024*($0%3) - 3000):
+              a2[1024*($0%3) + 1536000*($0//3) + 3000*$1 + $2] = %r0
+        }
+        """,  # noqa: E501
+    ),
+    "blocks of columns alone": (
+        """
+        (%x: f64[20, 64], %w: f64[64, 300]) -> f64[20, 300]
+        %0: f64[20, 300] = matmul(%x, %w)
+        return %0
+        """,
+        """
+        kernel(a0: f64[1280], a1: f64[19200], out a2: f64[6000]) {
+          parallel for $0 < 2:
+            %r0 = sum over $3 < 64 of
+                a0[64*$1 + $3]
+              * a1[160*$0 + $2 + 300*$3]
+            for row $1 < 20, column $2 < -max(-160, 160*$0 - 300):
+              a2[160*$0 + 300*$1 + $2] = %r0
+        }
+        """,
+    ),
+}
