@@ -1,0 +1,108 @@
+"""Objects of tiles: what kernels call is there once, for this machine and for others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import pytest
+
+from graphc.codegen.products.products import plan
+from graphc.codegen.products.tile import tile_name
+from graphc.codegen.products.tile_objects import tile_objects
+from graphc.codegen.target import Target
+from graphc.codegen.values import register_type
+from graphc.compiler import Compilation, compile_graph
+from graphc.ir.dtypes import float32, float64
+from graphc.ir.graph import extract
+from graphc.schedule.kernel import Product
+from tests.codegen.products.checking import Checked, Given, k, m, n
+from tests.codegen.products.product_programs import PROGRAMS
+from tests.codegen.products.test_convolutions import CASES, all_three
+from tests.codegen.targets import IS_X86, target_named
+
+ELSEWHERE = [
+    Target("aarch64-unknown-linux-gnu", "generic", "", 128),
+    Target("arm64-apple-macosx", "apple-m1", "", 128),
+    Target("x86_64-unknown-linux-gnu", "x86-64-v3", "", 256),
+    Target("x86_64-pc-windows-msvc", "x86-64-v4", "-prefer-256-bit", 512),
+    Target("x86_64-unknown-linux-gnu", "x86-64-v2", "", 128),
+    Target("riscv64-unknown-linux-gnu", "generic-rv64", "+m,+a,+f,+d,+v", 128),
+]
+on_machines = pytest.mark.parametrize("target", ELSEWHERE, ids=lambda t: f"{t.triple} {t.cpu}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def every_machine() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+def many(x: Given) -> list[Any]:
+    """Products of both dtypes, of known and unknown sizes, and convolutions."""
+    found = []
+    for dtype in (float32, float64):
+        for name in ("offset_parts", "bias_and_relu", "heads"):
+            found += PROGRAMS[name](x.of(dtype), m, k, n)
+        found += PROGRAMS["residual"](x.of(dtype), 23, 37, 41)
+    return found + all_three(CASES["everything"], x, 3)
+
+
+def compiled(build: Callable[[Given], list[Any]], target: Target) -> Compilation:
+    x = Given()
+    return compile_graph(extract("many", build(x), inputs=x.nodes), target)
+
+
+def called(made: Compilation, target: Target) -> set[str]:
+    """The names of the tiles that kernels call, as planned."""
+    assert made.kernels is not None
+    products = [
+        statement
+        for kernel in made.kernels.values()
+        for statement in kernel.statements()
+        if isinstance(statement, Product)
+    ]
+    assert len(products) >= 8
+    return {
+        tile_name(register_type(product.dtype), tile, plan(product, target).strides)
+        for product in products
+        for tile in plan(product, target).tiles
+    }
+
+
+@on_machines
+def test_every_tile_has_one_object(target: Target) -> None:
+    made = compiled(many, target)
+    assert made.kernels is not None
+    names = called(made, target)
+    images = tile_objects(made.kernels.values(), target)
+    assert len(images) == len(set(images)) == len(names)
+    for name in names:
+        (image,) = (one for one in images if name.encode() + b"\0" in one)
+        assert len(image) > 300
+    assert made.modules is not None
+    mentioned: set[str] = set()
+    for module in made.modules.values():
+        mentioned |= set(re.findall(r'"(graphc_tile\.[^"]+)"', str(module)))
+    assert mentioned == names
+
+
+@pytest.mark.skipif(not IS_X86, reason="names x86 CPUs")
+@pytest.mark.parametrize("cpu", ["x86-64", "x86-64-v3", "x86-64-v4"])
+def test_values_on_other_cpus(cpu: str) -> None:
+    """With vectors of each width that this machine has, and without multiply-adds of its own."""
+    target = target_named(cpu)
+    if "avx512f" not in _features() and target.vector_bits == 512:
+        pytest.skip("this machine has no such vectors")
+    x = Given()
+    names = ("every_other", "scaled_operands", "several_results", "heads")
+    outputs = [one for name in names for one in PROGRAMS[name](x, m, k, n)]
+    run = Checked(x.nodes, outputs, target)
+    for sizes in ((1, 1, 1), (5, 9, 3), (17, 31, 33), (61, 7, 12)):
+        run(dict(zip("mkn", sizes, strict=True)) | {"b": 2}, most=3)
+
+
+def _features() -> set[str]:
+    return {name for name, present in llvm.get_host_cpu_features().items() if present}
