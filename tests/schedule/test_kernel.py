@@ -10,14 +10,7 @@ from graphc.ir.dtypes import DType, bool_, float32, float64, int32, int64
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr
 from graphc.ops import ops
-from graphc.schedule.kernel import (
-    Argument,
-    Kernel,
-    Launch,
-    Schedule,
-    Scratch,
-    Workspace,
-)
+from graphc.schedule.kernel import Argument, Kernel, Launch, Schedule, Scratch, Workspace
 from graphc.schedule.statements import (
     Axis,
     Combine,

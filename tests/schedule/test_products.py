@@ -15,7 +15,7 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.keeping import FEWEST, is_packed
-from graphc.schedule.kernel import Loop, Product
+from graphc.schedule.statements import Loop, Product
 from tests.schedule.product_kernels import PRODUCT_KERNELS
 from tests.schedule.programs import kernels_of, parsed, scheduled
 

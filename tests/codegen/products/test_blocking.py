@@ -8,18 +8,20 @@ from typing import Any
 import pytest
 
 from graphc.codegen.products.blocking import (
+    FEW_BYTES,
+    FEW_ROWS,
     LEFT_BYTES,
     MOST_DEPTH,
     RIGHT_BYTES,
-    TILE_BYTES,
     blocking,
     cut,
 )
 from graphc.codegen.products.tile import tile_shape
 from graphc.codegen.target import Target
-from graphc.ir import dims
+from graphc.ir import dims, scalar
 from graphc.ir.dims import symbol
-from graphc.schedule.kernel import Axis
+from graphc.ir.dtypes import DType, float32, float64
+from graphc.schedule.statements import Axis, Product
 
 X86, ARM = "x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"
 TARGETS = [Target(X86, "", "", bits) for bits in (128, 256, 512)] + [Target(ARM, "", "", 128)]
@@ -27,20 +29,28 @@ n, k = symbol("n"), symbol("k")
 
 
 @pytest.mark.parametrize("target", TARGETS, ids=str)
-@pytest.mark.parametrize("itemsize", [4, 8])
-def test_blocks_hold_whole_tiles_and_fit(itemsize: int, target: Target) -> None:
-    for rows in (1, 7, 100, n):
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+@pytest.mark.parametrize("steps", [1, 300, 5000, n])
+def test_blocks_hold_whole_tiles_and_fit(steps: Any, dtype: DType, target: Target) -> None:
+    for rows in (1, 7, 100, 1000, n):
         for width in (1, 7, 64, 1000, 100_000, n):
-            tile = tile_shape(rows, width, 8 * itemsize, target)
-            found = blocking(itemsize, tile, width)
+            tile = tile_shape(rows, width, dtype.bits, target)
+            found = blocking(product(rows, width, steps, dtype), tile)
             assert 0 < found.depth <= MOST_DEPTH
             assert found.rows > 0 and found.rows % tile.rows == 0
             assert found.columns > 0 and found.columns % tile.columns == 0
-            assert itemsize * found.depth * tile.columns <= TILE_BYTES
-            assert itemsize * found.depth * found.rows <= LEFT_BYTES
-            assert itemsize * found.depth * found.columns <= RIGHT_BYTES
+            assert dtype.itemsize * MOST_DEPTH * found.rows <= LEFT_BYTES
+            is_few = isinstance(rows, int) and rows <= FEW_ROWS
+            most = FEW_BYTES if is_few else RIGHT_BYTES
+            assert dtype.itemsize * found.depth * found.columns <= most
             if isinstance(width, int):
                 assert found.columns < width + tile.columns
+
+
+def product(rows: Any, columns: Any, steps: Any, dtype: DType) -> Product:
+    row, column, depth = axes(rows, columns, steps)
+    zero = scalar.const(0.0, dtype)
+    return Product("%r0", dtype, row, column, (column,), (depth,), zero, zero, ())
 
 
 def axes(*extents: Any) -> tuple[Axis, ...]:
@@ -50,9 +60,10 @@ def axes(*extents: Any) -> tuple[Axis, ...]:
 # extents and the most positions of a panel; how many axes lie outside, the run, the size inside
 CUTS = [
     ((10,), 512, 0, 512, 1), ((n,), 512, 0, 512, 1), ((3, 3), 512, 0, 170, 3),
-    ((130, 3, 3), 512, 0, 56, 9), ((n, 32, 34), 512, 1, 15, 34), ((n, 2, 701), 512, 2, 512, 1),
+    ((130, 3, 3), 512, 0, 44, 9), ((n, 32, 34), 512, 1, 11, 34), ((n, 2, 701), 512, 2, 351, 1),
     ((5, n), 512, 1, 512, 1), ((5, n, 3), 512, 1, 170, 3), ((4, 512), 512, 0, 1, 512),
-    ((4, 1, 512), 512, 0, 1, 512), ((4, 2, 512), 512, 1, 1, 512), ((4, 513), 512, 1, 512, 1),
+    ((4, 1, 512), 512, 0, 1, 512), ((4, 2, 512), 512, 1, 1, 512), ((4, 513), 512, 1, 257, 1),
+    ((1000,), 640, 0, 500, 1), ((64, 3, 3), 512, 0, 32, 9),
 ]  # fmt: skip
 
 
@@ -63,6 +74,12 @@ def test_cuts(extents: Any, most: int, outer: int, run: int, size: int) -> None:
     assert (*found.outer, found.axis, *found.whole) == given
     assert (len(found.outer), found.run, found.size) == (outer, run, size)
     assert found.run * found.size <= most
+
+
+def test_panels_are_of_a_multiple_where_that_is_possible() -> None:
+    assert cut(axes(28, 28), 504, 32).run == 16
+    assert cut(axes(1000), 512, 32).run == 512
+    assert cut(axes(28, 27), 504, 32).run == 14
 
 
 @pytest.mark.parametrize("extents", [case[0] for case in CUTS], ids=str)

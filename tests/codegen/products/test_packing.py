@@ -11,7 +11,7 @@ from graphc.ir import scalar
 from graphc.ir.dims import Opaque, of_atom, symbol
 from graphc.ir.dtypes import float32, int64
 from graphc.ir.scalar import Expr
-from graphc.schedule.kernel import Axis, Store
+from graphc.schedule.statements import Axis, Store
 
 n, size = symbol("n"), symbol("size")
 ROW, ALONG = Axis("$0", n), Axis("$1", 40)

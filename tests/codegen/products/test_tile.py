@@ -12,7 +12,6 @@ from llvmlite import ir
 
 from graphc.codegen.products.tile import (
     MOST_ROWS,
-    Strides,
     TileShape,
     emit_tile,
     tile_name,
@@ -81,22 +80,28 @@ def test_rows_are_taken_evenly() -> None:
 # A tile by itself ---------------------------------------------------------------------------
 
 
+#: Elements from row to row of the left operand.
+ROW = 11
+
+
 class Tile:
     """A tile as a function of arrays."""
 
-    def __init__(self, dtype: DType, shape: TileShape, strides: Strides, target: Target) -> None:
-        self.dtype, self.shape, self.strides = dtype, shape, strides
+    def __init__(self, dtype: DType, shape: TileShape, by_depth: bool, target: Target) -> None:
+        self.dtype, self.shape, self.by_depth = dtype, shape, by_depth
+        left_row = 1 if by_depth else ROW
         element = register_type(dtype)
         module = ir.Module(name="tile")
         module.triple = target.triple
-        emit_tile(module, element, shape, strides)
+        emit_tile(module, element, shape, left_row)
         image = object_codes({"tile": module}, target)["tile"]
-        name = tile_name(element, shape, strides)
+        name = tile_name(element, shape, left_row)
         compiler = llvm.create_lljit_compiler(use_jit_link=False)
         builder = llvm.JITLibraryBuilder().add_object_img(image).export_symbol(name)
         self.loaded = builder.link(compiler, name)
-        arguments = [ctypes.c_void_p] * 2 + [ctypes.c_int64] + [ctypes.c_void_p] * 2
-        arguments += [ctypes.c_int64] * 4
+        place, number = ctypes.c_void_p, ctypes.c_int64
+        arguments = [place, number, place, number, number, place, number, place]
+        arguments += [number] * 3
         self.function = ctypes.CFUNCTYPE(None, *arguments)(self.loaded[name])
 
     def __call__(self, begun: Fenced, depth: int, rows: int, columns: int, seed: int) -> None:
@@ -104,14 +109,17 @@ class Tile:
         rng = np.random.default_rng(seed)
         shape, dtype = self.shape, self.dtype.numpy
         left = rng.integers(-9, 9, (shape.rows, depth)).astype(dtype)
+        apart = np.zeros((shape.rows, ROW), dtype)
+        apart[:, :depth] = left
         right = rng.integers(-9, 9, (depth, shape.columns)).astype(dtype)
-        by_depth = self.strides.left_row == 1
-        lefts = fenced_copy(np.ascontiguousarray(left.T) if by_depth else left)
+        lefts = fenced_copy(np.ascontiguousarray(left.T) if self.by_depth else apart)
+        left_step = shape.rows if self.by_depth else 1
         rights = fenced_copy(right)
         start = rng.integers(-9, 9, (rows, columns)).astype(dtype)
         begun.array[...] = start
         result = Fenced((rows, columns), dtype)
-        given = (lefts, rights, depth, begun.array, result.array, columns, columns, rows, columns)
+        operands = (lefts, left_step, rights, shape.columns, depth)
+        given = (*operands, begun.array, columns, result.array, columns, rows, columns)
         self.function(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in given))
         expected = start + left[:rows] @ right[:, :columns]
         np.testing.assert_array_equal(result.array, expected)
@@ -129,8 +137,7 @@ def test_only_existing_rows_and_columns_are_touched(
     """For every number of rows and columns that a tile may have; results have no gaps."""
     lanes = target.vector_bits // dtype.bits
     shape, depth = TileShape(5, vectors, lanes), 7
-    strides = Strides(*((1, 5) if by_depth else (depth, 1)), shape.columns)
-    tile = Tile(dtype, shape, strides, target)
+    tile = Tile(dtype, shape, by_depth, target)
     for rows in range(1, shape.rows + 1):
         for columns in range(1, shape.columns + 1):
             begun = Fenced((rows, columns), dtype.numpy)
@@ -142,5 +149,5 @@ def test_only_existing_rows_and_columns_are_touched(
 def test_no_depth_leaves_what_was_begun() -> None:
     target = TARGETS["host"]
     shape = TileShape(3, 2, target.vector_bits // 32)
-    tile = Tile(float32, shape, Strides(1, 3, shape.columns), target)
+    tile = Tile(float32, shape, True, target)
     tile(Fenced((3, shape.columns), np.float32), 0, 3, shape.columns, seed=1)

@@ -9,7 +9,7 @@ from typing import Any
 import llvmlite.binding as llvm
 import pytest
 
-from graphc.codegen.products.products import plan
+from graphc.codegen.products.plan import plan
 from graphc.codegen.products.tile import tile_name
 from graphc.codegen.products.tile_objects import tile_objects
 from graphc.codegen.target import Target
@@ -17,7 +17,7 @@ from graphc.codegen.values import register_type
 from graphc.compiler import Compilation, compile_graph
 from graphc.ir.dtypes import float32, float64
 from graphc.ir.graph import extract
-from graphc.schedule.kernel import Product
+from graphc.schedule.statements import Product
 from tests.codegen.products.checking import Checked, Given, k, m, n
 from tests.codegen.products.product_programs import PROGRAMS
 from tests.codegen.products.test_convolutions import CASES, all_three
@@ -66,7 +66,7 @@ def called(made: Compilation, target: Target) -> set[str]:
     ]
     assert len(products) >= 8
     return {
-        tile_name(register_type(product.dtype), tile, plan(product, target).strides)
+        tile_name(register_type(product.dtype), tile, plan(product, target).left_row)
         for product in products
         for tile in plan(product, target).tiles
     }
