@@ -188,10 +188,25 @@ class Loops:
     def _by_period(self, loop: Loop, found: Periodic, start: ir.Value, end: ir.Value) -> None:
         """A loop from the first whole period on by periods; what lies around those one by one."""
         period = I64(found.period)
-        first = self.builder.udiv(self.builder.add(start, I64(found.period - 1)), period)
-        last = self.builder.udiv(end, period)
-        begin = self._between(start, self.builder.mul(first, period), end)
+        first = self._quotient(start, found.period - 1, found.period)
+        last = self._quotient(end, 0, found.period)
+        begin = self._between(start, self._times(first, period), end)
         self._one_by_one(loop, start, begin)
-        count = self._full(found.axis.name, first, last, self.lanes, found.stores)
-        whole = self._between(begin, self.builder.mul(count, period), end)
+        count, lanes = first, self.lanes
+        while lanes > 1:
+            count = self._full(found.axis.name, count, last, lanes, found.stores)
+            is_known = isinstance(count, ir.Constant) and isinstance(last, ir.Constant)
+            lanes = lanes // 2 if is_known else 1  # a few more need a shorter window, not a mask
+        whole = self._between(begin, self._times(count, period), end)
         self._one_by_one(loop, whole, end)
+
+    def _quotient(self, value: ir.Value, more: int, divisor: int) -> ir.Value:
+        """(value + more) // divisor, known if the value is."""
+        if isinstance(value, ir.Constant):
+            return I64((value.constant + more) // divisor)
+        return self.builder.udiv(self.builder.add(value, I64(more)), I64(divisor))
+
+    def _times(self, a: ir.Value, b: ir.Constant) -> ir.Value:
+        if isinstance(a, ir.Constant):
+            return I64(a.constant * b.constant)
+        return self.builder.mul(a, b)
