@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
 from graphc.codegen.nests.shapes import kept_row
 from graphc.codegen.values import I64
+from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.collapse import substituted
 from graphc.schedule.statements import Loop, Statement, Store, Update
@@ -45,7 +47,15 @@ def blocks_of(loop: Loop) -> list[Block] | None:
             return None
         assert isinstance(rows, Loop)
         blocks.append(Block(tuple(before), rows, change))
-    return blocks
+    return blocks if _lie_apart(blocks) else None
+
+
+def _lie_apart(blocks: list[Block]) -> bool:
+    """Whether each block changes a row of its own."""
+    (columns,) = blocks[0].rows.body
+    assert isinstance(columns, Loop)
+    steps = (two.change.offset - one.change.offset for one, two in pairwise(blocks))
+    return all(dims.is_nonnegative(step - columns.axis.extent) for step in steps)
 
 
 def _clears(statement: Statement) -> bool:

@@ -7,7 +7,7 @@ import pytest
 
 from graphc.codegen.nests import loops
 from graphc.codegen.nests.short_blocks import MOST_BYTES, TOGETHER, blocks_of
-from graphc.ir.dims import symbol
+from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import DType, float32, float64, int8
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
@@ -63,3 +63,16 @@ def test_which_rows_are_taken_so() -> None:
         ops.neg(matrix(widest)),
     ):
         assert blocks_of(first_loop(result)) is None
+
+
+@pytest.mark.parametrize("shape", [(128, 1, 3), (33, 4, 1, 3), (n, 1, 3), (n, 4, 1, 1, 5)], ids=str)
+def test_rows_that_go_together_are_not_blocks(shape: tuple[Size, ...]) -> None:
+    """A dim of size 1 is a loop too, around a row that all of them change."""
+    x = ops.placeholder(shape=shape, dtype=float32, name="x")
+    ones = next(place for place, size in enumerate(shape) if size == 1)
+    run = compile_native([ops.sum(x, axes=tuple(range(ones)))])
+    for rows in (33, 70, 300) if n in shape else (33,):
+        known = [rows if size == n else size for size in shape]
+        values = np.random.default_rng(rows).integers(-9, 9, known).astype(np.float32)
+        (got,) = run({x: values})
+        np.testing.assert_array_equal(got, values.sum(axis=tuple(range(ones))))
