@@ -71,7 +71,7 @@ def blocks_of(*shape: Any) -> tuple[Loop, Product]:
 SIZES = [2, 15, 16, 17, 31, 32, 33, 127, 128, 129, 511, 513, 1021, 1024, 1025, 2049, 5000]
 
 
-@pytest.mark.parametrize("columns", [250, 1023, 1025, 3000, n])
+@pytest.mark.parametrize("columns", [250, 1025, n])
 @pytest.mark.parametrize("rows", [*SIZES, m])
 def test_blocks_cover_a_result_once(rows: Any, columns: Any) -> None:
     """Every row and column of every block is stored to an element of its own."""

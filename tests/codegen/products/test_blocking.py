@@ -82,13 +82,14 @@ def test_panels_are_of_a_multiple_where_that_is_possible() -> None:
     assert cut(axes(28, 27), 504, 32).run == 14
 
 
+@pytest.mark.parametrize("unit", [1, 32])
 @pytest.mark.parametrize("extents", [case[0] for case in CUTS], ids=str)
-def test_panels_take_every_position_once_and_in_order(extents: Any) -> None:
+def test_panels_take_every_position_once_and_in_order(extents: Any, unit: int) -> None:
     """Positions in a panel are numbered in the order in which they are taken."""
     known = {"n": 5}
     sizes = [e if isinstance(e, int) else known[str(e)] for e in extents]
     given = axes(*sizes)
-    found = cut(given, 40)
+    found = cut(given, 40, unit)
     taken: list[int] = []
     for outside in counted(found.outer):
         for base in range(0, sizes[len(found.outer)], found.run):

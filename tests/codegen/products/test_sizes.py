@@ -19,7 +19,7 @@ on_targets = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 
 MOST = 70
 #: The other two dims, in order, while one takes every size.
-FEW = ((13, 37), (64, 7), (2, 61))
+FEW = ((13, 37), (64, 7))
 Triple = tuple[int, int, int]
 
 
@@ -50,7 +50,7 @@ def test_sizes_known_when_it_runs(target: Target) -> None:
     x = Given()
     outputs = [one for dtype in (float32, float64) for one in in_every_layout(x.of(dtype), m, k, n)]
     run = Checked(x.nodes, outputs, target)
-    for sizes in (*each_dim(), *some(300, seed=1)):
+    for sizes in (*each_dim(), *some(150, seed=1)):
         run(dict(zip("mkn", sizes, strict=True)))
 
 
