@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
@@ -15,7 +16,12 @@ from graphc.codegen.values import I64, lane_numbers, memory_type, splat
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
+from graphc.schedule.collapse import collapse
+from graphc.schedule.points import nest
 from graphc.schedule.statements import Axis, Store
+
+if TYPE_CHECKING:
+    from graphc.codegen.nests.statements import Statements
 
 #: Rows that are asked for before they are copied.
 AHEAD = 3
@@ -88,3 +94,39 @@ def masked(
     outside, scopes.window = scopes.window, Window(name, lanes, mask)
     yield
     scopes.window = outside
+
+
+class Packing:
+    """Emits loops that copy or compute what a product reads, in the order in which it does."""
+
+    def __init__(self, statements: Statements) -> None:
+        self.statements = statements
+        self.elements, self.scopes = statements.elements, statements.elements.scopes
+
+    def emit(self, axes: tuple[Axis, ...], store: Store) -> None:
+        """The store at all positions of the axes, of which some may be of one position."""
+        joined, body = collapse(axes, (store,))
+        match body:
+            case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
+                emit_copy(self.elements, rows, copy, self.statements.lanes)
+            case (Store() as copy,) if len(joined) > 1 and is_conditional(copy):
+                self._by_windows(joined, copy)
+            case _:
+                self.statements.emit(nest(joined, body))
+
+    def _by_windows(self, axes: tuple[Axis, ...], store: Store) -> None:
+        """Windows of the last axis around the loop before it: their masks are worked out once."""
+        *outer, between, last = axes
+
+        def window() -> None:
+            with self._each(between):
+                self.statements.emit((store,))
+
+        with ExitStack() as stack:
+            for axis in outer:
+                stack.enter_context(self._each(axis))
+            end = self.elements.size(last.extent)
+            self.scopes.each_window(last.name, I64(0), end, self.statements.lanes, window)
+
+    def _each(self, axis: Axis) -> AbstractContextManager[ir.Value]:
+        return self.scopes.loop(axis.name, I64(0), self.elements.size(axis.extent))

@@ -11,21 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
 
 from graphc.codegen.products.blocking import MOST_DEPTH, Cut, cut
-from graphc.codegen.products.packing import emit_copy, is_conditional, masked, plain_rows
+from graphc.codegen.products.image import Image
+from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.plan import plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
 from graphc.codegen.target import Target
 from graphc.codegen.values import I64, memory_type, register_type, zeros
-from graphc.ir import dims
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
+from graphc.ir.dtypes import DType, int64
 from graphc.ir.scalar import Expr
-from graphc.schedule.collapse import collapse, substituted
+from graphc.schedule.collapse import substituted
 from graphc.schedule.points import nest
 from graphc.schedule.statements import (
     Axis,
@@ -60,10 +62,10 @@ class _Emission:
         self.statements, self.product = products.statements, product
         self.elements, self.scopes = products.elements, products.scopes
         self.plan = plan(product, products.target)
-        blocks = self.plan.blocks
-        self.depth = cut(product.depth, blocks.depth)
-        self.columns = cut(product.columns, blocks.columns, self.plan.tile.columns)
-        self.rows = cut((product.row,), blocks.rows)
+        self.image = self.plan.image
+        self.depth, self.columns = self.plan.depth, self.plan.columns
+        self.rows = cut((product.row,), self.plan.blocks.rows)
+        self.packing = Packing(self.statements)
         self.element = register_type(product.dtype)
         self.tiles = [
             declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
@@ -79,11 +81,13 @@ class _Emission:
         """Room for packed operands, a tile's results, and sums that wait."""
         blocks, tile, name = self.plan.blocks, self.plan.tile, self.product.result
         self.is_deep = not self._fits_a_panel()
-        self.waiting = waiting_place(self.product, self.elements.shared)
+        self.waiting = None
+        if self.image is None:
+            self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
         sizes = {
             "left": blocks.rows * MOST_DEPTH,
-            "right": self.plan.right_step * blocks.depth,
+            "right": self.plan.right_size,
             "strip": tile.rows * self.plan.right_step,
             "zeros": tile.columns,
         }
@@ -94,10 +98,16 @@ class _Emission:
             sizes["sums"] = (rows or blocks.rows) * self.plan.right_step
         self.names = {what: f"{name}.{what}" for what in sizes}
         for what, size in sizes.items():
-            memory = self.scopes.allocate(memory_type(self.product.dtype), size)
-            memory.align = 64
-            self.elements.buffers[self.names[what]] = (memory, self.product.dtype)
+            self._claim(self.names[what], self.product.dtype, size)
+        if self.image is not None:
+            self.names["table"] = f"{name}.table"
+            self._claim(self.names["table"], int64, MOST_DEPTH)
         self.elements.changing |= set(self.names.values())
+
+    def _claim(self, name: str, dtype: DType, size: int) -> None:
+        memory = self.scopes.allocate(memory_type(dtype), size)
+        memory.align = LINE
+        self.elements.buffers[name] = (memory, dtype)
 
     def _rows_kept(self) -> int:
         """The product's rows, if the sums of all of them with a panel of columns are few."""
@@ -117,6 +127,8 @@ class _Emission:
     def emit(self) -> None:
         kind = ir.ArrayType(self.element, self.plan.tile.columns)
         self.builder.store(zeros(kind), self._memory("zeros"))
+        if self.image is not None:
+            self._write_table(self.image)
         if self.waiting is not None or self.keeps_all or not self.is_deep:
             with self._panels(self.columns), self._panels(self.depth):
                 self._pack_right()
@@ -171,13 +183,27 @@ class _Emission:
 
     # Packing ---------------------------------------------------------------------------------
 
+    def _write_table(self, image: Image) -> None:
+        """Where every step of depth begins in the image."""
+        depth = self.depth
+        within = Axis(depth.within.name, depth.run)
+        start = scalar.index(image.start(self.columns, depth))
+        store = Store(self.names["table"], depth.place, start)
+        self.statements.emit(nest((within, *depth.whole), (store,), vector=False))
+
     def _pack_right(self) -> None:
-        store = Store(
-            self.names["right"],
-            self.plan.right_step * self.depth.place + self.columns.place,
-            self._moved(self.product.right),
-        )
-        self._pack((*self.depth.inner, *self.columns.inner), store)
+        name = self.names["right"]
+        if self.image is None:
+            place = self.plan.right_step * self.depth.place + self.columns.place
+            axes = (*self.depth.inner, *self.columns.inner)
+            self.packing.emit(axes, Store(name, place, self._moved(self.product.right)))
+            return
+        own = self.image.axes(self.columns)
+        within = tuple(axis.position for axis in own)
+        place = self.image.place(self.columns, self.depth, within)
+        value = self.image.moved(self.product.right, self.columns, self.depth)
+        axes = (*self.image.planes(self.depth), *own)
+        self.packing.emit(axes, Store(name, place, value))
 
     def _pack_left(self) -> None:
         axes = (*self.rows.inner, *self.depth.inner)
@@ -185,34 +211,7 @@ class _Emission:
         if self.plan.by_depth:
             axes = (*self.depth.inner, *self.rows.inner)
             place = self.plan.blocks.rows * self.depth.place + self.rows.place
-        self._pack(axes, Store(self.names["left"], place, self._moved(self.product.left)))
-
-    def _pack(self, axes: tuple[Axis, ...], store: Store) -> None:
-        joined, body = collapse(axes, (store,))
-        match body:
-            case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
-                emit_copy(self.elements, rows, copy, self.statements.lanes)
-            case (Store() as copy,) if len(joined) > 1 and is_conditional(copy):
-                self._pack_windows(joined, copy)
-            case _:
-                self.statements.emit(nest(joined, body))
-
-    def _pack_windows(self, axes: tuple[Axis, ...], store: Store) -> None:
-        """Windows of the last axis around the loop before it: their masks are worked out once."""
-        *outer, between, last = axes
-
-        def window() -> None:
-            with self._each(between):
-                self.statements.emit((store,))
-
-        with ExitStack() as stack:
-            for axis in outer:
-                stack.enter_context(self._each(axis))
-            end = self.elements.size(last.extent)
-            self.scopes.each_window(last.name, I64(0), end, self.statements.lanes, window)
-
-    def _each(self, axis: Axis) -> AbstractContextManager[ir.Value]:
-        return self.scopes.loop(axis.name, I64(0), self.elements.size(axis.extent))
+        self.packing.emit(axes, Store(self.names["left"], place, self._moved(self.product.left)))
 
     def _moved(self, expr: Expr) -> Expr:
         """An operand at the positions inside the panels."""
@@ -283,8 +282,8 @@ class _Emission:
             is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
             tile = builder.select(is_narrow, self.tiles[1], tile)
         depth = self._count(self.depth)
-        steps = I64(plan.left_step), I64(plan.right_step)
-        operands = [left, steps[0], right, steps[1], depth]
+        right_step = self._memory("table") if self.image else I64(plan.right_step)
+        operands = [left, I64(plan.left_step), right, right_step, depth]
         builder.call(tile, [*operands, begun, step, goal, goal_step, *here])
 
     def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
@@ -332,11 +331,16 @@ class _Emission:
     def _first_column(self) -> ir.Value:
         """Where the panel of columns begins, counted through all of them."""
         place: ir.Value = I64(0)
-        for axis in (*self.columns.outer, self.columns.axis):
-            name = self.columns.base if axis is self.columns.axis else axis.name
+        for axis in self.product.columns:
+            if axis.name == self.columns.axis.name:
+                here = self.scopes.find(self.columns.base)
+            elif axis.name in {outer.name for outer in self.columns.outer}:
+                here = self.elements.size(axis.position)
+            else:
+                here = I64(0)
             extent = self.elements.size(axis.extent)
-            place = self.builder.add(self.builder.mul(place, extent), self.scopes.find(name))
-        return self.builder.mul(place, I64(self.columns.size))
+            place = self.builder.add(self.builder.mul(place, extent), here)
+        return place
 
     def _at_tile(self) -> dict[str, Size]:
         return {
@@ -352,19 +356,35 @@ class _Emission:
         Row by row: in results of a few rows by a few columns, addresses one page apart would be
         taken for one another.
         """
-        plan = self.plan
+        self.scopes.bind("strip.columns", columns)
+        *lines, last = self._lines()
+        strip = true = cast(Size, 0)
+        for axis, wide in zip((*lines, last), self._widths(), strict=True):
+            strip, true = strip * wide + axis.position, true * axis.extent + axis.position
         with self._positions(row, I64(0)):
             corner = self._at_tile()
-            inner = (
-                dims.symbol("strip.row", plan.tile.rows - 1),
-                dims.symbol("strip.column", plan.blocks.columns - 1),
-            )
-            moved = {
-                name: corner[name] + position for name, position in zip(corner, inner, strict=True)
-            }
+            inner = (dims.symbol("strip.row", self.plan.tile.rows - 1), true)
+            moved = {name: corner[name] + at for name, at in zip(corner, inner, strict=True)}
             body = substituted(self.product.body, moved)
-            with self.scopes.loop("strip.row", I64(0), rows):
-                self._row(columns, body)
+            with ExitStack() as stack:
+                stack.enter_context(self.scopes.loop("strip.row", I64(0), rows))
+                for axis in lines:
+                    end = self.elements.size(axis.extent)
+                    stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
+                self._line(last, strip, body)
+
+    def _lines(self) -> tuple[Axis, ...]:
+        """The axes of a panel's columns that exist; one where they lie side by side."""
+        if self.image is None:
+            return (Axis("strip.column", dims.symbol("strip.columns", self.plan.right_step)),)
+        true = {axis.name: axis for axis in self.product.columns}
+        return (self.columns.within, *(true[axis.name] for axis in self.columns.whole))
+
+    def _widths(self) -> tuple[Size, ...]:
+        """How many of them sums are kept for."""
+        if self.image is None:
+            return (1,)
+        return (1, *(axis.extent for axis in self.columns.whole))
 
     def _ask_for_operands(self, row: ir.Value, column: ir.Value, rows: ir.Value) -> None:
         """Bring near what the statements will read, which takes as long as the tile."""
@@ -384,20 +404,20 @@ class _Emission:
                         address = self.builder.gep(pointer, [place], source_etype=type_)
                         fetch(self.builder, address)
 
-    def _row(self, columns: ir.Value, body: Body) -> None:
-        """A row of a strip, a vector at a time."""
-        lanes = self.statements.lanes
+    def _line(self, axis: Axis, strip: Size, body: Body) -> None:
+        """Neighbouring results, a vector at a time; the strip has them at an offset."""
+        lanes, length = self.statements.lanes, self.elements.size(axis.extent)
         with (
-            self.scopes.loop("strip.column", I64(0), columns, lanes) as position,
-            masked(self.elements, "strip.column", lanes, columns, position),
+            self.scopes.loop(axis.name, I64(0), length, lanes) as position,
+            masked(self.elements, axis.name, lanes, length, position),
         ):
-            self.scopes.bind(self.product.result, self._result(position))
+            self.scopes.bind(self.product.result, self._result(strip))
             self.statements.emit(body)
 
-    def _result(self, column: ir.Value) -> ir.Value:
+    def _result(self, strip: Size) -> ir.Value:
         """The sums of a row of the strip, as many as a vector holds."""
         builder, lanes = self.builder, self.statements.lanes
         row = builder.mul(self.scopes.find("strip.row"), I64(self.plan.right_step))
-        address = self._at(self._memory("strip"), builder.add(row, column))
+        address = self._at(self._memory("strip"), builder.add(row, self.elements.size(strip)))
         type_ = ir.VectorType(self.element, lanes)
         return builder.load(address, typ=type_, align=self.product.dtype.itemsize)

@@ -7,7 +7,7 @@ at zero or at what earlier steps left, so its bits depend on no size of tile or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -35,11 +35,15 @@ LINE = 64
 
 @dataclass(frozen=True, slots=True)
 class TileShape:
-    """Rows, vectors of columns, and lanes of a vector."""
+    """Rows, vectors of columns, and lanes of a vector.
+
+    `by_table`: where the right operand is read in each step of depth stands in a table.
+    """
 
     rows: int
     vectors: int
     lanes: int
+    by_table: bool = False
 
     @property
     def columns(self) -> int:
@@ -48,7 +52,7 @@ class TileShape:
     @property
     def narrow(self) -> TileShape:
         """The tile for what is left of the columns, if a vector holds it."""
-        return TileShape(self.rows, 1, self.lanes)
+        return replace(self, vectors=1)
 
 
 def tile_shape(rows: Size, columns: Size, bits: int, target: Target) -> TileShape:
@@ -80,7 +84,8 @@ def fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
 def tile_name(element: ir.Type, shape: TileShape, left_row: int) -> str:
     """What the function of a tile is called."""
     sizes = (shape.rows, shape.vectors, shape.lanes, left_row)
-    return f"graphc_tile.{element}." + ".".join(map(str, sizes))
+    how = "table." if shape.by_table else ""
+    return f"graphc_tile.{element}.{how}" + ".".join(map(str, sizes))
 
 
 def declare_tile(
@@ -89,11 +94,18 @@ def declare_tile(
     """A tile's function, to be called from the module."""
     name = tile_name(element, shape, left_row)
     known = module.globals.get(name)
-    return known if known is not None else ir.Function(module, _TYPE, name=name)
+    return (
+        known
+        if known is not None
+        else ir.Function(module, _BY_TABLE if shape.by_table else _TYPE, name=name)
+    )
 
 
 _TYPE = ir.FunctionType(
     VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I64, POINTER, I64, I64, I64]
+)
+_BY_TABLE = ir.FunctionType(
+    VOID, [POINTER, I64, POINTER, POINTER, I64, POINTER, I64, POINTER, I64, I64, I64]
 )
 
 
@@ -102,7 +114,8 @@ def emit_tile(module: ir.Module, element: ir.Type, shape: TileShape, left_row: i
 
     `left, left_step, right, right_step, depth`: the operands, elements from one step of depth to
     the next, and how many steps. Rows of the left one are `left_row` elements apart, which is
-    known, so that one pointer serves them all; columns of the right one lie side by side.
+    known, so that one pointer serves them all; columns of the right one lie side by side. By a
+    table, `right_step` is its address: of numbers of elements, one for each step.
 
     `from, from_row, to, to_row, rows, columns`: where results begin and where they go, elements
     from row to row, and how many of either are read and written.
@@ -187,9 +200,10 @@ class _Tile:
         builder.position_at_end(body)
         steps, lefts, rights = (builder.phi(t) for t in (I64, POINTER, POINTER))
         totals = [builder.phi(self.vector) for _ in self.cells]
+        here = self._at_step(rights, right_step, steps)
         vectors = [
             builder.load(
-                builder.gep(rights, [I64(v * self.shape.lanes)], source_etype=self.element),
+                builder.gep(here, [I64(v * self.shape.lanes)], source_etype=self.element),
                 typ=self.vector, align=self.size,
             )
             for v in range(self.shape.vectors)
@@ -202,7 +216,9 @@ class _Tile:
                 total = totals[self._number(r, v)]
                 grown.append(intrinsic(builder, "llvm.fma", self.vector, single, vector, total))
         left_next = builder.gep(lefts, [left_step], source_etype=self.element)
-        right_next = builder.gep(rights, [right_step], source_etype=self.element)
+        right_next = rights
+        if not self.shape.by_table:
+            right_next = builder.gep(rights, [right_step], source_etype=self.element)
         done = builder.add(steps, I64(1))
         builder.cbranch(builder.icmp_signed("<", done, depth), body, after)
         pairs = [(steps, I64(0), done), (lefts, left, left_next), (rights, right, right_next)]
@@ -215,6 +231,14 @@ class _Tile:
             phi.add_incoming(first, before)
             phi.add_incoming(last, body)
         return ended
+
+    def _at_step(self, right: ir.Value, table: ir.Value, step: ir.Value) -> ir.Value:
+        """The right operand in a step of depth."""
+        if not self.shape.by_table:
+            return right
+        place = self.builder.gep(table, [step], source_etype=I64)
+        offset = self.builder.load(place, typ=I64)
+        return self.builder.gep(right, [offset], source_etype=self.element)
 
     def _cell(self, base: ir.Value, row: ir.Value, r: int, v: int) -> ir.Value:
         offset = self.builder.add(self.builder.mul(row, I64(r)), I64(v * self.shape.lanes))
