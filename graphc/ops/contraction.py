@@ -1,18 +1,24 @@
-"""The product of matrices, batched."""
+"""Products of matrices, batched, and of tensors whose axes are named by letters."""
 
 from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from graphc.ir import dims
+from graphc.ir.dims import Size
 from graphc.ir.dtypes import FLOATS, INTEGERS
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
-from graphc.ops.declaring import ops, structured
+from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.labelled_products import Labels, Term, labelled_product
 
 
 def _matmul_type(inference: Inference) -> TensorType:
@@ -81,5 +87,105 @@ matmul = structured(
             ((2, 3, 4), (2, 4, 33)), ((2, 2, 3, 1), (2, 2, 1, 5)), ((17, 33), (33, 1)),
             ((2, 3, 4), (4, 5)), ((2, 2, 1, 3), (3, 1)),
         )
+    ),
+)  # fmt: skip
+
+
+def _labels(subscripts: str) -> tuple[Labels, Labels, Labels]:
+    inputs, _, to = subscripts.partition("->")
+    left, _, right = inputs.partition(",")
+    return tuple(left), tuple(right), tuple(to)
+
+
+def _contract_type(inference: Inference) -> TensorType:
+    dtype = inference.same_dtype()
+    inference.require_kind(0, "fiu", "numbers")
+    *parts, to = _checked_labels(inference)
+    sizes: dict[str, Size] = {}
+    for labels, tensor in zip(parts, inference.tensors, strict=True):
+        for label, size in zip(labels, tensor.shape, strict=True):
+            sizes[label] = inference.same_dim(sizes.get(label, size), size, f"the axes {label!r}")
+    return TensorType(dtype, tuple(sizes[label] for label in to))
+
+
+def _checked_labels(inference: Inference) -> tuple[Labels, Labels, Labels]:
+    subscripts = attr(inference, "subscripts")
+    left, right, to = found = _labels(subscripts)
+    if "{},{}->{}".format(*map("".join, found)) != subscripts or not all(
+        letter in string.ascii_letters for part in found for letter in part
+    ):
+        inference.fail(f"the subscripts {subscripts!r} are no letters of the form 'ab,bc->ac'")
+    if any(len(set(part)) < len(part) for part in found):
+        inference.fail(f"the subscripts {subscripts!r} name an axis twice in one term")
+    once = set(left) ^ set(right)
+    if not once <= set(to) <= set(left) | set(right):
+        inference.fail(f"the subscripts {subscripts!r} sum over an axis that only one term has")
+    if set(left) <= set(to):
+        inference.fail(f"the subscripts {subscripts!r} sum over nothing")
+    for labels, tensor in zip((left, right), inference.tensors, strict=True):
+        if len(labels) != tensor.rank:
+            inference.fail(f"the subscripts {subscripts!r} do not fit")
+    return found
+
+
+def _inner(node: Node) -> Labels:
+    left, _, to = _labels(attr(node, "subscripts"))
+    return tuple(label for label in left if label not in to)
+
+
+def _contract_extents(node: Node) -> tuple[Size, ...]:
+    left, _, _ = _labels(attr(node, "subscripts"))
+    shape = node.inputs[0].shape
+    return tuple(shape[left.index(label)] for label in _inner(node))
+
+
+def _contract_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+    left, right, to = _labels(attr(node, "subscripts"))
+    at = dict(zip(to + _inner(node), index + inner, strict=True))
+    return tuple(
+        read(k, tuple(at[label] for label in labels)) for k, labels in enumerate((left, right))
+    )
+
+
+def _contract_reference(attrs: Mapping[str, Any], x: Array, y: Array) -> Array:
+    return np.asarray(np.einsum(attrs["subscripts"], x, y))
+
+
+def _contract_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    (x, y), (left, right, to) = result.inputs, _labels(attr(result, "subscripts"))
+    return (
+        labelled_product(Term(g, to), Term(y, right), left),
+        labelled_product(Term(x, left), Term(g, to), right),
+    )
+
+
+def _contract_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    (x, y), (tx, ty) = result.inputs, tangents
+    pairs = ((tx, y), (x, ty))
+    terms = [result.op(a, b, **result.attrs) for a, b in pairs if a is not None and b is not None]
+    return terms[0] if len(terms) == 1 else ops.add(*terms)
+
+
+def _sample(subscripts: str, left: tuple[int, ...], right: tuple[int, ...]) -> Sample:
+    return Sample((Arg(left), Arg(right)), {"subscripts": subscripts})
+
+
+contract = structured(
+    "contract", "Sum of products over labelled axes, those that the result does not have.",
+    Kind.CONTRACTION, arity=2, attrs={"subscripts": AttrKind.TEXT},
+    infer=_contract_type, reference=_contract_reference, vjp=_contract_vjp, jvp=_contract_jvp,
+    lowering=Reduce("dot", _contract_extents, _contract_operands, lambda node: False),
+    dtypes=FLOATS + INTEGERS,
+    samples=(
+        _sample("ab,bc->ca", (3, 5), (5, 19)),
+        _sample("abc,dbce->adbe", (2, 3, 5), (4, 3, 5, 1)),
+        _sample("abcd,aecd->ceab", (2, 3, 2, 17), (2, 5, 2, 17)),
+        _sample("abc,cdb->ad", (7, 2, 3), (3, 18, 2)),
+        _sample("abc,cd->dba", (2, 3, 4), (4, 33)),
+        _sample("ab,ca->bc", (0, 3), (2, 0)),
+        _sample("ab,bc->ca", (2, 3), (3, 0)),
+        _sample("abc,bcd->bad", (1, 1, 1), (1, 1, 1)),
+        _sample("ab,ab->", (3, 17), (3, 17)),
+        _sample("abc,bdae->edca", (17, 3, 9), (3, 5, 17, 33)),
     ),
 )  # fmt: skip

@@ -22,7 +22,7 @@ _MARGIN = 0.05  # how far floats stay from the points that an Arg tells to avoid
 #: Ops that add or multiply many elements, in an order of their own.
 ACCUMULATING = (
     "sum", "prod", "cumsum", "cumprod", "matmul", "scatter_add", "squared_deviations",
-    "convolution", "convolution_input", "convolution_weights",
+    "contract", "convolution", "convolution_input", "convolution_weights",
 )  # fmt: skip
 
 

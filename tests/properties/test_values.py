@@ -32,7 +32,7 @@ def test_every_pass_keeps_the_values(examples: int) -> None:
 
 
 #: NumPy adds up in an order that depends on how an array lies in memory, so views change bits.
-LAYOUT_MATTERS = {"sum", "prod", "matmul", "convolution"}
+LAYOUT_MATTERS = {"sum", "prod", "matmul", "contract", "convolution"}
 
 
 def passes_keep_values(script: Script) -> None:
