@@ -33,7 +33,7 @@ from graphc.api.creation import (
     zeros,
     zeros_like,
 )
-from graphc.api.einsum import einsum
+from graphc.api.einsum import einsum, einsum_path
 from graphc.api.elementwise import (
     abs,
     acos,
@@ -212,6 +212,7 @@ __all__ = [
     "divide",
     "e",
     "einsum",
+    "einsum_path",
     "equal",
     "erf",
     "erfc",

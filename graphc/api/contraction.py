@@ -1,49 +1,95 @@
-"""Sums of products over named axes, reduced to matrix products.
+"""Sums of products over named axes, reduced to products of two tensors.
 
 Every axis of every tensor has a label; axes with one label are one and the same. What is not in
-the output is summed over. Tensors are multiplied two at a time, from left to right.
+the output is summed over: at once if a single tensor has it, else by the product after which
+nothing needs it any more. `contraction_order.py` says which two tensors are multiplied next.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from graphc.api.blame import fail_shape
 from graphc.api.broadcasting import fitted
-from graphc.api.manipulation import permuted, reshaped
-from graphc.ir.dims import Size, product, unify
+from graphc.api.contraction_order import Problem, best_pairs, problem
+from graphc.api.manipulation import reshaped
+from graphc.ir.dims import Size, unify
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.ops import ops
+from graphc.ops.labelled_products import Labels, Term, labelled_product
 
-Labels = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A tensor and the labels of its axes."""
-
-    node: Node
-    labels: Labels
-
-    def size(self, label: str) -> Size:
-        """The size of the axis with a label."""
-        return self.node.shape[self.labels.index(label)]
+#: Labels of leading dims that broadcast start so; they count from the last: ...1.
+DOTS = "..."
 
 
 def contract(op: str, terms: Sequence[Term], output: Labels) -> Node:
     """The sum of products of the terms over all labels that are not in the output."""
-    todo = _agreed(op, [_without_repeats(op, term) for term in terms])
-    total = todo[0]
-    for k, other in enumerate(todo[1:], start=2):
-        needed = set(output).union(*(term.labels for term in todo[k:]))
-        left = _summed(total, needed.union(other.labels))
-        right = _summed(other, needed.union(total.labels))
-        total = _product(left, right, needed)
-    total = _summed(total, set(output))
-    return _ordered(total, output)
+    terms = agreed(op, terms)
+    todo = [(k, _summed(term, _needed(terms, output, k))) for k, term in enumerate(terms)]
+    for pair in best_pairs(ordering(terms, output)):
+        (first, left), (_, right) = sorted(todo[k] for k in pair)
+        todo = [part for k, part in enumerate(todo) if k not in pair]
+        rest = [term for _, term in todo]
+        labels = _labels_of_product(left, right, _needed(rest, output)) if rest else output
+        todo.append((first, Term(labelled_product(left, right, labels), labels)))
+    ((_, total),) = todo
+    return total.permuted(output)
+
+
+def agreed(op: str, terms: Sequence[Term]) -> list[Term]:
+    """The terms without labels that one of them has twice, and with one size for each label."""
+    terms = [_without_repeats(op, term) for term in _without_repeating(terms)]
+    sizes: dict[str, Size] = {}
+    for term in terms:
+        for label, size in zip(term.labels, term.node.shape, strict=True):
+            sizes[label] = _common_size(op, f"the axes {label!r}", sizes.get(label, size), size)
+    return [Term(fitted(term.node, _sizes(term.labels, sizes)), term.labels) for term in terms]
+
+
+def ordering(terms: Sequence[Term], output: Labels) -> Problem:
+    """The problem of finding an order for terms that agree on the sizes of labels."""
+    return problem([term.labels for term in terms], output, sizes_of(terms))
+
+
+def sizes_of(terms: Sequence[Term]) -> dict[str, Size]:
+    """The size of each label, for terms that agree on it."""
+    return {label: term.size(label) for term in terms for label in term.labels}
+
+
+def dot_labels(count: int) -> Labels:
+    """Labels for leading dims that broadcast against those of other terms."""
+    return tuple(f"{DOTS}{k}" for k in range(count, 0, -1))
+
+
+def _without_repeating(terms: Sequence[Term]) -> list[Term]:
+    """The terms without those leading dims that are 1 and repeat along another's."""
+    found: list[Term] = []
+    for term in terms:
+        kept = [k for k, label in enumerate(term.labels) if not _repeats(label, term, terms)]
+        shape = tuple(term.node.shape[k] for k in kept)
+        found.append(Term(reshaped(term.node, shape), tuple(term.labels[k] for k in kept)))
+    return found
+
+
+def _repeats(label: str, term: Term, terms: Sequence[Term]) -> bool:
+    if not label.startswith(DOTS) or term.size(label) != 1:
+        return False
+    return any(label in other.labels and other.size(label) != 1 for other in terms)
+
+
+def _needed(terms: Sequence[Term], output: Labels, but: int | None = None) -> set[str]:
+    """The labels that the output or terms need, all or all but one of them."""
+    return set(output).union(*(term.labels for k, term in enumerate(terms) if k != but))
+
+
+def _labels_of_product(left: Term, right: Term, needed: set[str]) -> Labels:
+    """Labels of a product, in the order that suits it: those of both, of the left, of the right."""
+    both = tuple(label for label in left.labels if label in right.labels)
+    rows = tuple(label for label in left.labels if label not in both)
+    columns = tuple(label for label in right.labels if label not in both)
+    return (*(label for label in both if label in needed), *rows, *columns)
 
 
 def _without_repeats(op: str, term: Term) -> Term:
@@ -67,15 +113,6 @@ def diagonal_of(op: str, node: Node, first: int, second: int) -> Node:
     return ops.gather(fitted(node, shape), place, place, axes=(first, second), position=first)
 
 
-def _agreed(op: str, terms: list[Term]) -> list[Term]:
-    """The terms, with one size for each label."""
-    sizes: dict[str, Size] = {}
-    for term in terms:
-        for label, size in zip(term.labels, term.node.shape, strict=True):
-            sizes[label] = _common_size(op, f"the axes {label!r}", sizes.get(label, size), size)
-    return [Term(fitted(term.node, _sizes(term.labels, sizes)), term.labels) for term in terms]
-
-
 def _sizes(labels: Labels, sizes: dict[str, Size]) -> Shape:
     return tuple(sizes[label] for label in labels)
 
@@ -94,39 +131,3 @@ def _summed(term: Term, needed: set[str]) -> Term:
         return term
     kept = tuple(label for label in term.labels if label in needed)
     return Term(ops.sum(term.node, axes=axes), kept)
-
-
-def _product(left: Term, right: Term, needed: set[str]) -> Term:
-    """The product of two terms, summed over the labels that only these two have."""
-    shared = [label for label in left.labels if label in right.labels]
-    inner = tuple(label for label in shared if label not in needed)
-    batch = tuple(label for label in shared if label in needed)
-    rows = tuple(label for label in left.labels if label not in shared)
-    columns = tuple(label for label in right.labels if label not in shared)
-    if not inner:
-        return _outer_product(left, right, columns)
-    lead = tuple(left.size(label) for label in batch)
-    depth = product(left.size(label) for label in inner)
-    outer = tuple(left.size(label) for label in rows), tuple(right.size(label) for label in columns)
-    result = ops.matmul(
-        reshaped(_ordered(left, batch + rows + inner), (*lead, product(outer[0]), depth)),
-        reshaped(_ordered(right, batch + inner + columns), (*lead, depth, product(outer[1]))),
-    )
-    return Term(reshaped(result, (*lead, *outer[0], *outer[1])), batch + rows + columns)
-
-
-def _outer_product(left: Term, right: Term, columns: Labels) -> Term:
-    """The elementwise product, where no label is summed over."""
-    labels = left.labels + columns
-    first = reshaped(left.node, left.node.shape + (1,) * len(columns))
-    present = tuple(label for label in labels if label in right.labels)
-    second = reshaped(
-        _ordered(right, present),
-        tuple(right.size(label) if label in right.labels else 1 for label in labels),
-    )
-    shape = left.node.shape + tuple(right.size(label) for label in columns)
-    return Term(ops.mul(fitted(first, shape), fitted(second, shape)), labels)
-
-
-def _ordered(term: Term, labels: Labels) -> Node:
-    return permuted(term.node, tuple(term.labels.index(label) for label in labels))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.broadcasting import broadcast_nodes, common_shape, fitted
-from graphc.api.contraction import Term, contract, diagonal_of
+from graphc.api.contraction import contract, diagonal_of
 from graphc.api.factorizations import (
     EighResult,
     QRResult,
@@ -32,6 +32,7 @@ from graphc.ir.dims import Size, is_nonnegative, maximum, minimum, unify
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.ops.labelled_products import Term
 
 if TYPE_CHECKING:
     from graphc.api.tensor import Tensor
