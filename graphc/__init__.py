@@ -114,7 +114,7 @@ from graphc.api.gathering import one_hot, scatter_add, take, take_along_axis
 from graphc.api.gradients import depends_on, gradients, jvp
 from graphc.api.graph import Graph
 from graphc.api.joining import concat, pad, split, stack, unstack
-from graphc.api.linalg import diagonal, matmul, outer, tensordot, tril, triu, vecdot
+from graphc.api.linalg import diagonal, matmul, matvec, outer, tensordot, tril, triu, vecdot
 from graphc.api.manipulation import (
     expand_dims,
     flatten,
@@ -262,6 +262,7 @@ __all__ = [
     "logical_xor",
     "matmul",
     "matrix_transpose",
+    "matvec",
     "max",
     "maximum",
     "mean",

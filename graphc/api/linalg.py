@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.broadcasting import broadcast_nodes, common_shape, fitted
-from graphc.api.contraction import contract, diagonal_of
+from graphc.api.contraction import contract, diagonal_of, dot_labels
 from graphc.api.factorizations import (
     EighResult,
     QRResult,
@@ -50,6 +50,7 @@ __all__ = [
     "inv",
     "matmul",
     "matrix_transpose",
+    "matvec",
     "outer",
     "qr",
     "slogdet",
@@ -96,40 +97,82 @@ def _product(left: Node, right: Node) -> Node:
     )
 
 
+def matvec(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """Matrices times vectors: x1 of shape [..., m, n] and x2 of shape [..., n] give [..., m].
+
+    Leading dims are stacks of matrices and of vectors, and broadcast.
+    """
+    graph, (left, right) = graph_of("matvec", x1, x2), to_nodes("matvec", x1, x2)
+    if len(left.shape) < 2 or not right.shape:
+        fail_shape("matvec", f"needs matrices and vectors, not {left.type} and {right.type}")
+    if unify(left.shape[-1], right.shape[-1]) is None:
+        fail_shape(
+            "matvec", f"{left.type} and {right.type} do not fit: the last dims must be equal"
+        )
+    stacks = dot_labels(len(left.shape) - 2), dot_labels(len(right.shape) - 1)
+    common_shape("matvec", [left.shape[:-2], right.shape[:-1]])
+    terms = [Term(left, (*stacks[0], "m", "n")), Term(right, (*stacks[1], "n"))]
+    return graph.tensor(contract("matvec", terms, (*max(stacks, key=len), "m")))
+
+
 def tensordot(
     x1: TensorLike, x2: TensorLike, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2
 ) -> Tensor:
-    """Sum of products over pairs of axes: those given, or the last of x1 with the first of x2."""
+    """Sum of products over pairs of axes: those given, or the last of x1 with the first of x2.
+
+    The result has the other dims of x1 and then those of x2.
+    """
     graph, (left, right) = graph_of("tensordot", x1, x2), to_nodes("tensordot", x1, x2)
+    summed = _tensordot_axes(axes, left, right)
+    of_left = tuple(f"l{k}" for k in range(len(left.shape)))
+    partners = dict(zip(summed[1], summed[0], strict=True))
+    of_right = tuple(
+        f"l{partners[k]}" if k in partners else f"r{k}" for k in range(len(right.shape))
+    )
+    output = (
+        *(k for k in of_left if k not in of_right),
+        *(k for k in of_right if k not in of_left),
+    )
+    terms = [Term(left, of_left), Term(right, of_right)]
+    return graph.tensor(contract("tensordot", terms, output))
+
+
+def _tensordot_axes(axes: object, left: Node, right: Node) -> tuple[list[int], list[int]]:
+    """The axes of both sides that are summed over, in pairs."""
     ranks = len(left.shape), len(right.shape)
-    if is_several(axes):
-        if len(axes) != 2:
-            fail_attribute("tensordot", f"axes must be a number or a pair of lists, not {axes!r}")
-        pairs = [
-            [as_axis("tensordot", k, rank) for k in part]
-            for part, rank in zip(axes, ranks, strict=True)
-        ]
-    else:
+    if not is_several(axes):
         count = as_int("tensordot", axes, "axes")
-        pairs = [list(range(ranks[0] - count, ranks[0])), list(range(count))]
-    if len(pairs[0]) != len(pairs[1]) or not all(
-        set(part) <= set(range(rank)) for part, rank in zip(pairs, ranks, strict=True)
-    ):
-        fail_attribute("tensordot", f"the axes {axes} do not fit {left.type} and {right.type}")
-    of_left = [f"l{k}" for k in range(ranks[0])]
-    of_right = [f"r{k}" for k in range(ranks[1])]
-    for first, second in zip(*pairs, strict=True):
-        of_right[second] = of_left[first]
-    output = [k for k in of_left if k not in of_right] + [k for k in of_right if k not in of_left]
-    terms = [Term(left, tuple(of_left)), Term(right, tuple(of_right))]
-    return graph.tensor(contract("tensordot", terms, tuple(output)))
+        if not 0 <= count <= min(ranks):
+            fail_attribute("tensordot", f"the axes {axes} do not fit {left.type} and {right.type}")
+        return list(range(ranks[0] - count, ranks[0])), list(range(count))
+    if len(axes) != 2 or not all(map(is_several, axes)):
+        fail_attribute("tensordot", f"axes must be a number or a pair of lists, not {axes!r}")
+    of_left, of_right = (
+        [as_axis("tensordot", k, rank) for k in part]
+        for part, rank in zip(axes, ranks, strict=True)
+    )
+    if len(of_left) != len(of_right) or any(len(set(k)) < len(k) for k in (of_left, of_right)):
+        fail_attribute("tensordot", f"the axes {axes} are no pairs of axes, each named once")
+    return of_left, of_right
 
 
 def vecdot(x1: TensorLike, x2: TensorLike, /, *, axis: int = -1) -> Tensor:
-    """Sum of products along an axis, counted after broadcasting the other dims."""
+    """Sum of products along an axis, counted after broadcasting the other dims.
+
+    Both tensors must have that axis, of one size.
+    """
     graph, nodes = graph_of("vecdot", x1, x2), to_nodes("vecdot", x1, x2)
+    ranks = [len(node.shape) for node in nodes]
+    along = as_axis("vecdot", axis, max(ranks))
+    from_last = max(ranks) - along
+    if from_last > min(ranks):
+        fail_shape(
+            "vecdot", f"{nodes[ranks.index(min(ranks))].type} has no axis {axis} of the other"
+        )
+    sizes = [node.shape[-from_last] for node in nodes]
+    if unify(*sizes) is None:
+        fail_shape("vecdot", f"the axes must be of one size, but {sizes[0]} is not {sizes[1]}")
     left, right = broadcast_nodes("vecdot", nodes)
-    along = as_axis("vecdot", axis, len(left.shape))
     return graph.tensor(ops.sum(ops.mul(left, right), axes=(along,)))
 
 

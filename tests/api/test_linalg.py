@@ -7,6 +7,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import AttributeValueError, DTypeError, ShapeError
+from tests.api.differences import check_gradients
 
 pytestmark = pytest.mark.usefixtures("graph")
 
@@ -66,16 +67,40 @@ def test_inner_dims_known_when_fed_are_guarded(graph: gc.Graph) -> None:
 
 
 @pytest.mark.parametrize(
-    "axes", [0, 1, 2, ([1, 2], [0, 1]), ([2, 1], [1, 0]), ([-1], [1]), ([], [])]
+    ("matrices", "vectors"),
+    [
+        ((3, 4), (4,)),
+        ((2, 3, 4), (4,)),
+        ((3, 4), (2, 4)),
+        ((2, 3, 4), (2, 4)),
+        ((5, 1, 3, 4), (2, 4)),
+        ((2, 3, 4), (5, 1, 4)),
+        ((2, 1, 4), (2, 4)),
+        ((2, 3, 0), (2, 0)),
+        ((0, 3, 4), (4,)),
+    ],
+)
+def test_matvec(matrices: tuple[int, ...], vectors: tuple[int, ...], compute: Any) -> None:
+    a, b = _drawn(matrices, 0), _drawn(vectors, 1)
+    named = tuple(size if size == 1 else f"d{size}" for size in matrices[:-1])
+    for declared in (matrices, (*named, matrices[-1])):
+        x, y = gc.placeholder(gc.float64, declared), gc.placeholder(gc.float64, vectors)
+        found = compute(gc.matvec(x, y), {x: a, y: b})
+        np.testing.assert_allclose(found, (a @ b[..., None])[..., 0], rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "axes", [0, 1, 2, ([1, 2], [0, 1]), ([2, 1], [1, 0]), ([-1], [1]), ([], []), ((-2,), (-3,))]
 )
 def test_tensordot(axes: Any, compute: Any) -> None:
     a, b = _drawn((5, 3, 4), 0), _drawn((3, 4, 2) if axes != 1 else (4, 2), 1)
-    x = gc.placeholder(gc.float64, ("n", 3, 4))
-    found = compute(gc.tensordot(x, b, axes=axes), {x: a})
-    np.testing.assert_allclose(found, np.tensordot(a, b, axes=axes), rtol=1e-12)
+    for declared in ((5, 3, 4), ("n", 3, 4), ("n", 3, "k")):
+        x = gc.placeholder(gc.float64, declared)
+        found = compute(gc.tensordot(x, b, axes=axes), {x: a})
+        np.testing.assert_allclose(found, np.tensordot(a, b, axes=axes), rtol=1e-12)
 
 
-@pytest.mark.parametrize("axis", [-1, -2])
+@pytest.mark.parametrize("axis", [-1, -2, 1, 2])
 def test_vecdot(axis: int, compute: Any) -> None:
     a, b = _drawn((5, 3, 4), 0), _drawn((3, 4), 1)
     x = gc.placeholder(gc.float64, ("n", 3, 4))
@@ -83,10 +108,40 @@ def test_vecdot(axis: int, compute: Any) -> None:
     np.testing.assert_allclose(found, np.sum(a * b, axis), rtol=1e-12)
 
 
+def test_vecdot_repeats_the_other_dims(compute: Any) -> None:
+    a, b = _drawn((5, 1, 4), 0), _drawn((3, 4), 1)
+    found = compute(gc.vecdot(gc.constant(a), gc.constant(b)))
+    np.testing.assert_allclose(found, np.vecdot(a, b), rtol=1e-12)
+
+
 def test_outer(compute: Any) -> None:
     x = gc.placeholder(gc.float64, ("n",))
     found = compute(gc.outer(x, [1, 2]), {x: [3, 4, 5]})
     np.testing.assert_array_equal(found, np.outer([3, 4, 5], [1, 2]))
+
+
+GRADIENTS: dict[str, tuple[Any, tuple[tuple[int, ...], ...]]] = {
+    "matvec": (gc.matvec, ((2, 3, 4), (2, 4))),
+    "matvec of one vector": (gc.matvec, ((2, 3, 4), (4,))),
+    "matvec of one matrix": (gc.matvec, ((3, 4), (2, 4))),
+    "matvec that broadcasts": (gc.matvec, ((2, 1, 3, 4), (5, 4))),
+    "vecdot": (gc.vecdot, ((2, 1, 4), (3, 4))),
+    "vecdot along another axis": (lambda x, y: gc.vecdot(x, y, axis=-2), ((2, 3, 4), (3, 1))),
+    "outer": (gc.outer, ((3,), (4,))),
+    "tensordot": (gc.tensordot, ((2, 3, 4), (3, 4, 5))),
+    "tensordot of no axes": (lambda x, y: gc.tensordot(x, y, axes=0), ((2, 3), (4,))),
+    "tensordot of turned axes": (
+        lambda x, y: gc.tensordot(x, y, axes=([2, 0], [0, 2])), ((2, 3, 4), (4, 5, 2)),
+    ),
+    "tril": (lambda x: gc.tril(x * x, k=1), ((2, 3, 4),)),
+    "triu": (lambda x: gc.triu(x * x, k=-1), ((4, 3),)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_gradients(name: str, compute: Any) -> None:
+    function, shapes = GRADIENTS[name]
+    check_gradients(compute, function, [_drawn(shape, k) for k, shape in enumerate(shapes)])
 
 
 @pytest.mark.parametrize("k", [-5, -1, 0, 2, 5])
@@ -98,6 +153,16 @@ def test_triangles_and_diagonals(k: int, compute: Any) -> None:
         np.testing.assert_array_equal(found[0], np.tril(a, k))
         np.testing.assert_array_equal(found[1], np.triu(a, k))
         np.testing.assert_array_equal(found[2], _diagonals(a, k))
+
+
+def test_triangles_hide_what_they_leave_out(compute: Any) -> None:
+    x = gc.placeholder(gc.float64, (2, 2))
+    total = gc.sum(gc.tril(x * x))
+    values, slope = compute([gc.tril(x), *gc.gradients(total, [x])], {x: [[1, np.nan], [2, 3]]})
+    np.testing.assert_array_equal(values, [[1, 0], [2, 3]])
+    np.testing.assert_array_equal(slope[:, 0], [2, 4])
+    flags = compute(gc.triu(gc.constant([[True, True], [True, True]])))
+    np.testing.assert_array_equal(flags, [[True, True], [False, True]])
 
 
 def _diagonals(a: Any, k: int) -> Any:
@@ -114,9 +179,35 @@ def _diagonals(a: Any, k: int) -> Any:
         (lambda x: (x > 0) @ (x > 0).T, DTypeError, "needs numbers", "matmul"),
         (lambda x: x @ np.zeros((4, 2), np.int32), DTypeError, "do not mix", "matmul"),
         (lambda x: gc.tensordot(x, x, axes=3), AttributeValueError, "do not fit", "tensordot"),
+        (lambda x: gc.tensordot(x, x, axes=-1), AttributeValueError, "do not fit", "tensordot"),
+        (lambda x: gc.tensordot(x, x, axes=1.0), AttributeValueError, "an integer", "tensordot"),
         (lambda x: gc.tensordot(x, x, axes=1), ShapeError, "4 is not 3", "tensordot"),
+        (lambda x: gc.tensordot(x, x, axes=(0, 0)), AttributeValueError, "a pair", "tensordot"),
+        (
+            lambda x: gc.tensordot(x, x, axes=([0], [0, 1])),
+            AttributeValueError,
+            "once",
+            "tensordot",
+        ),
+        (
+            lambda x: gc.tensordot(x, x, axes=([0, 0], [0, 0])),
+            AttributeValueError,
+            "once",
+            "tensordot",
+        ),
+        (lambda x: gc.tensordot(x, x, axes=([2], [0])), ShapeError, "no axis 2", "tensordot"),
+        (lambda x: gc.matvec(x[0], x), ShapeError, "needs matrices and vectors", "matvec"),
+        (lambda x: gc.matvec(x, 2.0), ShapeError, "needs matrices and vectors", "matvec"),
+        (lambda x: gc.matvec(x, x[:, 0]), ShapeError, "f32[3, 4] and f32[3] do not fit", "matvec"),
+        (lambda x: gc.matvec(gc.stack([x, x]), x), ShapeError, "do not broadcast", "matvec"),
+        (lambda x: gc.matvec(x, np.zeros(4, np.int32)), DTypeError, "do not mix", "matvec"),
+        (lambda x: gc.vecdot(x, x[:, :1]), ShapeError, "4 is not 1", "vecdot"),
+        (lambda x: gc.vecdot(x, x[:2]), ShapeError, "3 is not 2", "vecdot"),
+        (lambda x: gc.vecdot(x, x[0], axis=-2), ShapeError, "has no axis -2", "vecdot"),
+        (lambda x: gc.vecdot(x, x, axis=2), ShapeError, "no axis 2", "vecdot"),
         (lambda x: gc.outer(x, x), ShapeError, "needs two vectors", "outer"),
         (lambda x: gc.tril(x[0]), ShapeError, "needs at least two dims", "tril"),
+        (lambda x: gc.triu(x, k=0.5), AttributeValueError, "k must be an integer", "triu"),
         (lambda x: gc.diagonal(x[0]), ShapeError, "needs at least two dims", "diagonal"),
     ],
 )

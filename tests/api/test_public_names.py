@@ -17,8 +17,8 @@ def _words(text: str) -> list[str]:
 
 CONTRACT = _words("""
 Graph placeholder variable constant zeros ones full arange eye assign group gradients
-stop_gradient jvp Session split rsqrt sigmoid erf einsum one_hot scatter_add pad sum matmul
-permute_dims concat take where astype float32 float64 int8 int16 int32 int64 uint8 bool
+stop_gradient jvp Session split rsqrt sigmoid erf einsum einsum_path matvec one_hot scatter_add pad
+sum matmul permute_dims concat take where astype float32 float64 int8 int16 int32 int64 uint8 bool
 """)
 
 ARRAY_API = _words("""
@@ -43,8 +43,8 @@ resize
 
 
 LINALG = _words("""
-cholesky det diagonal eigh eigvalsh inv matmul matrix_transpose outer qr slogdet solve svd svdvals
-tensordot triangular_solve vecdot
+cholesky det diagonal eigh eigvalsh inv matmul matrix_transpose matvec outer qr slogdet solve svd
+svdvals tensordot triangular_solve vecdot
 """)
 
 
