@@ -24,13 +24,17 @@ def linearize(index: Index, shape: Shape) -> Size:
 
 
 def _rejoin(high: Size, low: Size, size: Size) -> Size:
-    """high*size + low; where low is n % size and high is n//size (plus a number), without both."""
+    """high*size + low; where low is n % size and high is n//size plus something, without both."""
     whole = _dividend(low, size)
     if whole is not None:
         excess = high - dims.floordiv(whole, size)
-        if isinstance(excess, int):
+        if _term_count(excess) < _term_count(high):
             return whole + excess * size
     return high * size + low
+
+
+def _term_count(size: Size) -> int:
+    return len(size.terms) if isinstance(size, Dim) else 0
 
 
 def _dividend(low: Size, size: Size) -> Size | None:

@@ -67,7 +67,10 @@ def test_a_quotient_and_its_remainder_become_their_dividend() -> None:
     assert linearize((i // 5, i % 5), (n, 5)) == i
     assert linearize((i // n, i % n), (m, n)) == i
     assert linearize((i // 5 + 2, i % 5), (n, 5)) == i + 10
+    assert linearize((2 * j + i // 5, i % 5), (n, 5)) == i + 10 * j
+    assert linearize((j, i // 5, i % 5), (n, m, 5)) == i + 5 * m * j
     assert linearize((j, i % 5), (n, 5)) == 5 * j + i % 5
+    assert linearize((j + 2 * (i // 5), i % 5), (n, 5)) == i % 5 + 10 * (i // 5) + 5 * j
     assert linearize(delinearize(i, (n, 4, 5)), (n, 4, 5)) == i
 
 
