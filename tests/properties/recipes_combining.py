@@ -242,6 +242,26 @@ def multiplied(b: Pairing, x: Value, picks: Picks) -> Value | None:
     )  # fmt: skip
 
 
+@recipe(lambda v: is_number(v) and v.rank > 1)
+def contracted(b: Pairing, x: Value, picks: Picks) -> Value | None:
+    """A sum over one axis of two values, each with another axis of its own, turned somehow."""
+    right = b.like(x, picks)
+    of_left = "abcdefgh"[: x.rank]
+    inner, own = picks.below(x.rank), picks.below(x.rank - 1)
+    own += own >= inner
+    of_right = of_left.replace(of_left[own], "z")
+    result = of_left.replace(of_left[inner], "z")
+    by = picks.below(x.rank)
+    subscripts = f"{of_left},{of_right}->{result[by:]}{result[:by]}"
+    node = ops.contract(x.node, right.node, subscripts=subscripts)
+    if elements(node.shape) > MOST_ELEMENTS:
+        return None
+    return b.apply(
+        node, lambda sizes, p, q: np.einsum(subscripts, p, q), x, right,
+        **summed(extent(x.shape[inner]), x, right),
+    )  # fmt: skip
+
+
 def transposed(b: Pairing, x: Value) -> Value:
     axes = (*range(x.rank - 2), x.rank - 1, x.rank - 2)
     node = ops.permute_dims(x.node, axes=axes)
