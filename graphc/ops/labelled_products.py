@@ -48,7 +48,7 @@ def labelled_product(left: Term, right: Term, to: Labels) -> Node:
     its size. Without a sum the product is elementwise. If one operand has no axis of its own, it
     is a vector, or one for each matrix of a stack: then it is the sum of an elementwise product,
     which reads the other operand as it lies in memory. The rest is a `matmul`, if for that only
-    the operands' axes need be moved, else a `contract`.
+    the operands' axes need be moved; else a `contract`, or of integers a `matmul` moved afterwards.
     """
     if set(left.labels) | set(right.labels) == set(to):
         return _elementwise(left, right, to)
@@ -59,6 +59,7 @@ def labelled_product(left: Term, right: Term, to: Labels) -> Node:
     return (
         _matrix_product(left, right, to)
         or _matrix_product(right, left, to)
+        or _integer_product(left, right, to)
         or ops.contract(left.node, right.node, subscripts=subscripts(left.labels, right.labels, to))
     )
 
@@ -116,3 +117,29 @@ def _matrix_product(left: Term, right: Term, to: Labels) -> Node | None:
     if to != batch + rows + columns:
         return None
     return ops.matmul(left.permuted(batch + rows + inner), right.permuted(batch + inner + columns))
+
+
+def _integer_product(left: Term, right: Term, to: Labels) -> Node | None:
+    """For integers, a `matmul` with axes made one, and taken apart and moved afterwards.
+
+    Products of integers are plain loops, which are slow where neighbours in the result do not
+    read neighbours, and are not packed. None for floats, whose products are.
+    """
+    if left.node.dtype.is_float:
+        return None
+    inner = tuple(label for label in left.labels if label not in to)
+    batch = tuple(label for label in to if label in left.labels and label in right.labels)
+    rows = tuple(label for label in to if label not in right.labels)
+    columns = tuple(label for label in to if label not in left.labels)
+    result = ops.matmul(_flat(left, batch, rows, inner), _flat(right, batch, inner, columns))
+    sizes = {label: term.size(label) for term in (left, right) for label in term.labels}
+    labels = batch + rows + columns
+    whole = ops.reshape(result, shape=tuple(sizes[label] for label in labels))
+    return Term(whole, labels).permuted(to)
+
+
+def _flat(term: Term, batch: Labels, first: Labels, second: Labels) -> Node:
+    """The term as a stack of matrices, with several axes as rows and several as columns."""
+    lead = tuple(term.size(label) for label in batch)
+    sides = (product(term.size(label) for label in part) for part in (first, second))
+    return ops.reshape(term.permuted(batch + first + second), shape=(*lead, *sides))

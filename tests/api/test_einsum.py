@@ -171,6 +171,15 @@ def test_ops(subscripts: str, ops: list[str]) -> None:
     assert [node.op.name for node in nodes if node.op.name != "placeholder"] == ops
 
 
+def test_products_of_integers_are_matrix_products() -> None:
+    x, y = gc.placeholder(gc.int32, (2, "i", 3)), gc.placeholder(gc.int32, ("b", 3, 4))
+    total = gc.einsum("aij,bjk->kaib", x, y)
+    nodes = total.graph.extract([total]).nodes
+    names = [node.op.name for node in nodes]
+    assert total.shape == (4, 2, "i", "b")
+    assert (names.count("matmul"), names.count("contract")) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("subscripts", "error", "message"),
     [
