@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.ir import lowering, scalar
+from graphc.ir import dims, lowering, scalar
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
@@ -18,6 +18,8 @@ from graphc.schedule.statements import (
     Reduction,
     Statement,
     Store,
+    axes_of,
+    walk,
 )
 
 
@@ -39,7 +41,14 @@ def point_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ..
             target = builder.argument(node, written=True)
             body.append(Store(target, linearize(index, node.shape), value))
     axes, statements = collapse(domain, tuple(body))
-    return builder.kernel(nest(axes, statements), parallel=bool(axes))
+    together = not _extents_differ(axes, statements)
+    return builder.kernel(nest(axes, statements, vector=together), parallel=bool(axes))
+
+
+def _extents_differ(axes: tuple[Axis, ...], body: tuple[Statement, ...]) -> bool:
+    """Whether loops inside are of another length for each position of the innermost axis."""
+    inner = [axis for statement in walk(body) for axis in axes_of(statement)]
+    return any(axes[-1].name in dims.symbols(axis.extent) for axis in inner if axes)
 
 
 def nest(

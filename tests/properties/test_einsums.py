@@ -121,3 +121,15 @@ def test_random_subscripts(seed: int) -> None:
             scale = np.einsum(subscripts, *map(np.abs, arrays), optimize=True).max(initial=0)
             eps = np.finfo(arrays[0].dtype).eps
             np.testing.assert_allclose(found, expected, rtol=0, atol=64 * eps * scale)
+
+
+def test_parts_of_one_result_have_lengths_of_their_own() -> None:
+    with gc.Graph() as graph:
+        x, y = gc.placeholder(gc.float64, (1, "i", "j")), gc.placeholder(gc.float64, ("j", "i", 1))
+        total = gc.einsum("aij,jib->ab", x, y)
+    inside = np.full((1, 24, 9), np.nan)  # what is read behind the operand shows
+    inside[:, :3] = np.random.default_rng(0).normal(size=(1, 3, 9))
+    a, b = inside[:, :3], np.random.default_rng(1).normal(size=(9, 3, 1))
+    with gc.Session(graph) as session:
+        found = session.run(total, {x: a, y: b})
+    np.testing.assert_allclose(found, np.einsum("aij,jib->ab", a, b), rtol=1e-12)
