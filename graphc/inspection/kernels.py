@@ -12,6 +12,7 @@ from graphc.inspection.view import Block, Code, Note, View
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.printer import statement, value_names
+from graphc.schedule.contents import computed, written
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
 from graphc.schedule.reasons import Separation
 
@@ -58,26 +59,6 @@ def checked_number(schedule: Schedule, kernel: int) -> int:
         return kernel
     have = f"there are {count}, from 0 to {count - 1}" if count else "there are none"
     raise AttributeValueError(f"there is no kernel {kernel}; {have}")
-
-
-def written(launch: Launch) -> list[Node]:
-    """The nodes whose values the launch leaves in memory."""
-    given = set(launch.operands)
-    return [node for node in launch.nodes if node in given]
-
-
-def computed(launch: Launch) -> set[Node]:
-    """Every node whose value the launch computes, down to what it reads from memory."""
-    own = set(launch.nodes)
-    read = {buffer for buffer in launch.operands if buffer not in own}
-    found: set[Node] = set()
-    pending = list(launch.nodes)
-    while pending:
-        node = pending.pop()
-        if node not in found and node not in read:
-            found.add(node)
-            pending.extend(node.inputs)
-    return found
 
 
 def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, str]:

@@ -6,9 +6,10 @@ import pytest
 
 from graphc.compiler import compile_graph
 from graphc.errors import AttributeValueError
-from graphc.inspection.kernels import kernels_view, launches_of, written
+from graphc.inspection.kernels import kernels_view, launches_of
 from graphc.inspection.listing import graph_data
 from graphc.inspection.stages import Options, view
+from graphc.schedule.contents import written
 from graphc.schedule.keeping import is_buffer
 from tests.inspection.targets import subject
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from graphc.compiler import compile_graph
-from graphc.inspection.kernels import computed
 from graphc.inspection.loading import load
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.printer import value_names
+from graphc.schedule.contents import computed
 from graphc.schedule.reasons import Why
 from tests.inspection.targets import subject
 from tests.properties.comparing import for_all, quick_and_long
