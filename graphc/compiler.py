@@ -54,6 +54,8 @@ class Compilation:
     graph: Graph
     target: Target
     records: list[PassRecord]
+    timed: bool = False
+    batches: bool = True
     optimized: Graph | None = None
     prepared: Graph | None = None
     schedule: Schedule | None = None
@@ -65,6 +67,11 @@ class Compilation:
     objects: dict[str, bytes] | None = None
     executable: Executable | None = None
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it makes what sessions run, which caches keep."""
+        return self.batches and not self.timed
+
 
 def compile_graph(
     graph: Graph,
@@ -73,17 +80,20 @@ def compile_graph(
     stop: str = "executable",
     snapshots: bool = False,
     verify: bool = False,
+    timed: bool = False,
+    batches: bool = True,
     cache: ObjectCache | None = None,
 ) -> Compilation:
     """Compile a graph, up to and including the stage named by `stop`.
 
     `snapshots` keeps the graph after each pass, `verify` checks it there. What a cache has is not
-    made again.
+    made again. A `timed` program is made of the same kernels and notes when each launch is over;
+    without `batches` launches run one by one.
     """
     started = time.perf_counter()
-    made = Compilation(graph, target or current_target(), [])
+    made = Compilation(graph, target or current_target(), [], timed, batches)
     known = CompiledCode(cache, graph, made.target)
-    found = known.program() if stop == STAGES[-1] else None
+    found = known.program() if stop == STAGES[-1] and made.is_usual else None
     if found is not None:
         made.executable = replace(found, compile_seconds=time.perf_counter() - started)
         return made
@@ -138,7 +148,7 @@ def _plan(made: Compilation) -> None:
     slots = _given_slots(made.prepared)
     work = ordered(made.schedule, made.prepared)
     work, made.sharing = share(work, made.prepared, slots)
-    made.schedule = in_batches(work, made.prepared, made.sharing)
+    made.schedule = in_batches(work, made.prepared, made.sharing) if made.batches else work
     ranges = live_ranges(made.schedule, slots, made.sharing.home)
     for k, buffer in enumerate(ranges):
         shape = (buffer.size,) if isinstance(buffer, Workspace) else buffer.shape
@@ -189,7 +199,9 @@ def _emit(made: Compilation, known: CompiledCode) -> None:
         for name, kernel in made.kernels.items()
         if name not in made.objects
     }
-    made.modules[program.ENTRY] = program.emit_entry(made.schedule, places, names, made.target)
+    made.modules[program.ENTRY] = program.emit_entry(
+        made.schedule, places, names, made.target, made.timed
+    )
 
 
 def _translate(made: Compilation, known: CompiledCode) -> None:
@@ -214,7 +226,7 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
             *(made.objects[name] for name in (*made.kernels, program.ENTRY)),
             *tile_objects(made.kernels.values(), made.target),
         ),
-        imports=imported(made.kernels.values()),
+        imports=(*imported(made.kernels.values()), *([program.CLOCK] if made.timed else [])),
         entry=program.ENTRY,
         slots=tuple(made.slots.values()),
         symbols=symbols(graph),
@@ -231,7 +243,8 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
         work=sum(launch.sized(estimated_work(launch.kernel)) for launch in work.launches),
         compile_seconds=time.perf_counter() - started,
     )
-    known.keep_program(made.executable)
+    if made.is_usual:
+        known.keep_program(made.executable)
 
 
 def declared_input(node: Node) -> Input:

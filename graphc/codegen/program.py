@@ -16,7 +16,15 @@ from graphc.codegen.kernels import function_name, outer_loop, symbol_names
 from graphc.codegen.nests.loops import cut_unit
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
-from graphc.codegen.threads.parallel import OWN, emit_checked_launch, emit_launch, task_name, word
+from graphc.codegen.threads.parallel import (
+    EXTENT,
+    OWN,
+    PIECE,
+    emit_checked_launch,
+    emit_launch,
+    task_name,
+    word,
+)
 from graphc.codegen.threads.pool import TASK_TYPE
 from graphc.codegen.threads.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
@@ -29,20 +37,30 @@ from graphc.schedule.work import work
 ENTRY = "graphc_entry"
 ENTRY_TYPE = ir.FunctionType(VOID, [POINTER] * 4)
 
+#: `i64 clock()`: nanoseconds, from whenever. A timed entry calls it; who loads the program has it.
+CLOCK = "graphc_clock"
+
+#: A timed entry writes behind the three words of `status` when it began, and for each launch
+#: these words: when it was over, positions of its outermost loop, and how many make a piece.
+BEGIN, TRACE = 3, 4
+ENDED, POSITIONS, LENGTH, TRACE_WORDS = range(4)
+
 
 def emit_entry(
     schedule: Schedule,
     slots: Mapping[Node | Workspace, int],
     symbols: Mapping[str, int],
     target: Target,
+    timed: bool = False,
 ) -> ir.Module:
     """`void graphc_entry(table, sizes, status, pool)`, given the place of buffers and sizes.
 
-    It leaves after a launch in which a check has failed, with the report in `status`.
+    It leaves after a launch in which a check has failed, with the report in `status`. If `timed`,
+    it also notes there when launches are over; those that run together are over together.
     """
     module = ir.Module(name=ENTRY)
     module.triple = target.triple
-    _Entry(module, schedule, slots, symbols).emit()
+    _Entry(module, schedule, slots, symbols, timed).emit()
     return module
 
 
@@ -64,6 +82,7 @@ class _Entry:
         schedule: Schedule,
         slots: Mapping[Node | Workspace, int],
         symbols: Mapping[str, int],
+        timed: bool,
     ) -> None:
         self._function = ir.Function(module, ENTRY_TYPE, name=ENTRY)
         for argument, name in zip(
@@ -75,6 +94,8 @@ class _Entry:
         self._checked_launch = emit_checked_launch(module, self._launch)
         several = any(launch.beside for launch in schedule.launches)
         self._together = Together(module) if several else None
+        clock = ir.FunctionType(I64, [])
+        self._clock = ir.Function(module, clock, name=CLOCK) if timed else None
         self._entered: dict[str, _Entered] = {}
         self._scopes = Scopes(self._function)
         self._elements = Elements(self._scopes, {}, frozenset(), self._function.args[2], {})
@@ -90,7 +111,8 @@ class _Entry:
         widest = max((sum(map(self._context_words, batch)) for batch in batches), default=0)
         contexts = self._scopes.allocate(I64, widest)
         job = self._scopes.allocate(I64, Together.words(max(map(len, batches), default=0)))
-        first_site = 0
+        first_site = first_launch = 0
+        self._note({BEGIN: None})
         for batch in batches:
             if len(batch) == 1:
                 self._fill(batch[0], contexts)
@@ -98,7 +120,34 @@ class _Entry:
             else:
                 self._run_together(batch, contexts, job)
             first_site += sum(len(launch.sites) for launch in batch)
+            self._note(self._cuts(batch, contexts, first_launch))
+            first_launch += len(batch)
         builder.ret_void()
+
+    def _note(self, further: Mapping[int, ir.Value | None]) -> None:
+        """If timed, put words behind the status: the time where there is no other value."""
+        if self._clock is None:
+            return
+        builder, status = self._scopes.builder, self._function.args[2]
+        now = builder.call(self._clock, [])
+        for k, value in further.items():
+            builder.store(now if value is None else value, word(builder, status, k))
+
+    def _cuts(
+        self, batch: Sequence[Launch], contexts: ir.Value, first: int
+    ) -> dict[int, ir.Value | None]:
+        """What a timed entry notes of launches: the time, and how their loops were cut."""
+        if self._clock is None:
+            return {}
+        builder, place = self._scopes.builder, 0
+        found: dict[int, ir.Value | None] = {}
+        for number, launch in enumerate(batch, first):
+            context, own = word(builder, contexts, place), TRACE + TRACE_WORDS * number
+            found[own + ENDED] = None
+            found[own + POSITIONS] = builder.load(word(builder, context, EXTENT), typ=I64)
+            found[own + LENGTH] = builder.load(word(builder, context, PIECE), typ=I64)
+            place += self._context_words(launch)
+        return found
 
     def _fill(self, launch: Launch, context: ir.Value) -> None:
         """Put the kernel's own words into a context."""
@@ -154,6 +203,11 @@ class _Entry:
         task, loop = ir.Function(self._function.module, TASK_TYPE, name=name), outer_loop(kernel)
         extent, unit = (loop.axis.extent, cut_unit(loop, kernel)) if loop else (1, 1)
         return _Entered(task, symbol_names(kernel), extent, work(kernel), unit)
+
+
+def trace_words(launches: int) -> int:
+    """Words of `status` for a timed entry of so many launches."""
+    return TRACE + TRACE_WORDS * launches
 
 
 def checked_sites(launches: tuple[Launch, ...]) -> list[Site]:

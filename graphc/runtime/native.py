@@ -12,10 +12,11 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from graphc.codegen.executable import Executable, Role, Site
+from graphc.codegen.program import CLOCK
 from graphc.errors import LinAlgError, OutOfRangeError
 from graphc.ir import dims
 from graphc.memory.plan import ALIGNMENT, Layout
-from graphc.runtime import lapack
+from graphc.runtime import clock, lapack
 from graphc.runtime.binding import bind
 
 Array = np.ndarray[Any, Any]
@@ -103,10 +104,12 @@ class Native:
         outputs: Sequence[Array],
         updates: Sequence[Array],
         pool: int | None = None,
+        status: Array | None = None,
     ) -> None:
         """Run the program; the error of `failed_check` if a check has failed.
 
         `pool` is the address of a thread pool; without one everything runs on this thread.
+        `status` is int64 zeros that a timed program writes to (`graphc.codegen.program.BEGIN`).
         """
         arena = self._take_arena(signature.layout.total)
         table = np.zeros(len(self.executable.slots), np.uintp)
@@ -122,11 +125,11 @@ class Native:
         base = -(-arena.ctypes.data // ALIGNMENT) * ALIGNMENT
         for k, offset in zip(self._by_role[Role.TEMPORARY], signature.layout.offsets, strict=True):
             table[k] = base + offset
-        status = np.zeros(3, np.int64)
+        status = np.zeros(3, np.int64) if status is None else status
         self._run(table.ctypes.data, signature.sizes.ctypes.data, status.ctypes.data, pool)
         self._arenas.append(arena)
         if status[0]:
-            number, index, size = (int(part) for part in status)
+            number, index, size = (int(part) for part in status[:3])
             raise failed_check(self.executable.sites[number - 1], index, size)
 
     def _take_arena(self, size: int) -> Array:
@@ -148,9 +151,13 @@ def _link(executable: Executable) -> Any:
     for image in executable.objects:
         builder = builder.add_object_img(image)
     for name in executable.imports:
-        builder = builder.import_symbol(name, lapack.address(name))
+        builder = builder.import_symbol(name, _imported(name))
     builder = builder.export_symbol(executable.entry)
     return builder.link(compiler, f"graphc_{next(_names)}")
+
+
+def _imported(name: str) -> int:
+    return clock.address() if name == CLOCK else lapack.address(name)
 
 
 def failed_check(site: Site, index: int, size: int) -> OutOfRangeError | LinAlgError:

@@ -165,19 +165,23 @@ def _end(code: PoolCode, memory: Any, address: int) -> None:
 
 @dataclass(frozen=True)
 class PoolCode:
-    """The pool's functions in this process, see `graphc.codegen.threads.pool.emit_pool`."""
+    """The pool's functions in this process, see `graphc.codegen.threads.pool.emit_pool`.
+
+    `now` is the address of its clock, `i64 now()` in nanoseconds.
+    """
 
     parallel_for: Any
     initialize: Any
     stop: Any
     close: Any
+    now: int
 
 
 @functools.cache
 def pool_code() -> PoolCode:
     """Compile and load the functions. CompileError carries LLVM's own words."""
     target = current_target()
-    names = ("gc.parallel_for", "gc.initialize", "gc.stop", "gc.close")
+    names = ("gc.parallel_for", "gc.initialize", "gc.stop", "gc.close", "gc.now")
     try:
         builder = llvm.JITLibraryBuilder().add_current_process()
         builder.add_object_img(object_of_part("pool", target, lambda: _compiled(target)))
@@ -186,7 +190,7 @@ def pool_code() -> PoolCode:
         code = builder.link(llvm.create_lljit_compiler(), "graphc_pool")
     except RuntimeError as error:
         raise CompileError(f"the thread pool could not be compiled: {error}") from None
-    parallel_for, initialize, stop, close = (code[name] for name in names)
+    parallel_for, initialize, stop, close, now = (code[name] for name in names)
     code.detach()  # never unloaded: workers may be in it until the process is gone
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     return PoolCode(
@@ -194,6 +198,7 @@ def pool_code() -> PoolCode:
         ctypes.CFUNCTYPE(None, pointer, number, number)(initialize),
         ctypes.CFUNCTYPE(number, pointer)(stop),
         ctypes.CFUNCTYPE(number, pointer)(close),
+        now,
     )
 
 

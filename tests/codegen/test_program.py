@@ -6,13 +6,15 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from llvmlite import ir
 
 from graphc.codegen import program, translation
-from graphc.codegen.executable import Executable
+from graphc.codegen.caching.object_cache import ObjectCache
+from graphc.codegen.executable import Executable, Role
 from graphc.codegen.kernels import function_name
 from graphc.codegen.target import current_target
 from graphc.compiler import compile_graph
@@ -22,6 +24,7 @@ from graphc.ir.dtypes import DType, float32, float64, int32, int64
 from graphc.ir.graph import Graph, extract
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.runtime.native import Native
 from tests.codegen.running import Program
 from tests.properties.random_graphs import Twins, script_of
 
@@ -172,3 +175,63 @@ def test_llvm_speaks_through_a_compile_error() -> None:
     function.append_basic_block("entry")  # without an end
     with pytest.raises(CompileError, match="the generated code is not valid"):
         translation.optimize(module, current_target())
+
+
+# Timed entries -----------------------------------------------------------------------------------
+
+
+def timed(graph: Graph, batches: bool = True) -> tuple[Executable, np.ndarray]:
+    """A timed program of one placeholder, and what its entry notes for 300,000 elements."""
+    made = compile_graph(graph, timed=True, batches=batches).executable
+    assert made is not None
+    native, feed = Native(made), np.ones(300_000, np.float32)
+    signature = native.signature([feed])
+    outputs = native.fresh(Role.OUTPUT, signature)
+    status = np.zeros(program.trace_words(made.launch_count) + 1, np.int64)
+    native.call(signature, [feed], [], outputs, [], status=status)
+    return made, status
+
+
+def test_a_timed_entry_tells_when_launches_are_over_and_how_loops_are_cut() -> None:
+    made, status = timed(layers(3))
+    notes = status[program.TRACE : -1].reshape(3, program.TRACE_WORDS)
+    times = [status[program.BEGIN], *notes[:, program.ENDED]]
+    assert times == sorted(set(times)) and times[0] > 0
+    assert times[-1] - times[0] < 60e9
+    assert notes[:, program.POSITIONS].tolist() == notes[:, program.LENGTH].tolist() == [1, 1, 1]
+    assert status[:3].tolist() == [0, 0, 0] and status[-1] == 0
+    assert program.CLOCK in made.imports
+
+
+def test_launches_that_run_together_are_over_together() -> None:
+    x = placeholder("x", n)
+    graph = extract("g", [ops.cumsum(x, axis=0), ops.cumprod(x, axis=0)])
+    for batches, moments in ((True, 1), (False, 2)):
+        _, status = timed(graph, batches)
+        notes = status[program.TRACE : -1].reshape(2, program.TRACE_WORDS)
+        assert len(set(notes[:, program.ENDED])) == moments
+
+
+def test_loops_are_cut_by_their_work() -> None:
+    _, status = timed(extract("g", [ops.erf(ops.exp(placeholder("x", n)))]))
+    _, positions, length = status[program.TRACE : -1]
+    assert positions == length == 300_000  # without a pool nothing is
+
+
+def test_only_timed_programs_look_at_the_clock() -> None:
+    made = compile_graph(layers(2))
+    assert made.modules is not None
+    assert program.CLOCK not in str(made.modules[program.ENTRY])
+    assert program.CLOCK not in executable(layers(2)).imports
+
+
+def test_timed_programs_are_not_kept(tmp_path: Path) -> None:
+    """Their kernels are, which are those of programs that are not."""
+    cache = ObjectCache(tmp_path, 1 << 30)
+    for options in ({"timed": True}, {"batches": False}):
+        compile_graph(layers(2), cache=cache, **options)
+    usual = compile_graph(layers(2), cache=cache)
+    assert usual.modules is not None and list(usual.modules) == [program.ENTRY]
+    assert usual.executable is not None and program.CLOCK not in usual.executable.imports
+    again = compile_graph(layers(2), cache=cache, timed=True)
+    assert again.executable is not None and program.CLOCK in again.executable.imports
