@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from graphc.codegen.calls.layout import (
 )
 from graphc.codegen.executable import Role
 from graphc.ir import dims
+from graphc.ir.dims import Size
 from graphc.memory.plan import ALIGNMENT
 from graphc.runtime import call_code
 from graphc.runtime.native import Native, Shapes
@@ -33,6 +34,11 @@ Array = np.ndarray[Any, Any]
 
 #: A run longer than this lets other Python threads run meanwhile, and may use several threads.
 LONG_NANOSECONDS = 10_000
+
+
+def is_long(work: Size, symbols: Mapping[str, int]) -> bool:
+    """Whether a run of a program's work takes longer than that for dims of these sizes."""
+    return dims.evaluate(work, symbols) > LONG_NANOSECONDS * NANOSECOND
 
 
 class ProgramRecord:
@@ -136,8 +142,7 @@ class SignatureRecord:
         }
         self._kept = (arrays, output_dims)
         symbols = dict(zip(executable.symbols, found.sizes.tolist(), strict=True))
-        work = dims.evaluate(executable.work, symbols)
-        self.is_long = work > LONG_NANOSECONDS * NANOSECOND
+        self.is_long = is_long(executable.work, symbols)
         self.words = zeros(len(Signature))
         for field, memory in arrays.items():
             self.words[field] = address(memory)

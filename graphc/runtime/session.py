@@ -12,7 +12,7 @@ import numpy as np
 
 from graphc.api.graph import Graph
 from graphc.api.tensor import Tensor
-from graphc.errors import FeedError, FetchError, GraphError, SessionError
+from graphc.errors import AttributeValueError, FeedError, FetchError, GraphError, SessionError
 from graphc.ir.node import Node
 from graphc.runtime import array_layout
 from graphc.runtime.calling import BoundStep
@@ -21,6 +21,8 @@ from graphc.runtime.fetches import Fetches, flatten, is_flat, key_of
 from graphc.runtime.minibatches import cut
 from graphc.runtime.native_step import NativeStep, code
 from graphc.runtime.native_variables import NativeVariables
+from graphc.runtime.profile import Profile
+from graphc.runtime.profiling import TimedProgram
 from graphc.runtime.program import NativeProgram, ReferenceProgram
 from graphc.runtime.session_pool import SessionPool
 from graphc.runtime.step import PlainStep, Step, empty_rows
@@ -156,7 +158,7 @@ class Session:
         before have left them.
         """
         found, step = self._prepare(fetches)
-        batches = cut(step.placeholders, self._feeds(step, data), steps, batch, permutation)
+        batches = cut(step.placeholders, self._feeds(step.nodes, data), steps, batch, permutation)
         stacked = empty_rows(step, batches)
         step.repeat(batches, stacked)
         return found.results(stacked)
@@ -174,7 +176,7 @@ class Session:
         _, step = self._prepare(fetches)
         if not isinstance(step, NativeStep):
             raise SessionError("only compiled programs know how much memory they need")
-        feeds = self._feeds(step, {} if feed_dict is None else feed_dict)
+        feeds = self._feeds(step.nodes, {} if feed_dict is None else feed_dict)
         arrays = [as_input(*pair) for pair in zip(step.placeholders, feeds, strict=True)]
         converted = [
             array.nbytes
@@ -182,6 +184,36 @@ class Session:
             if not (isinstance(feed, np.ndarray) and np.shares_memory(array, feed))
         ]
         return step.peak([array.shape for array in arrays]) + sum(converted)
+
+    def profile(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        *,
+        repeats: int = 5,
+        apart: bool = False,
+    ) -> Profile:
+        """What each kernel of a run takes: the median of so many runs, after one not counted.
+
+        The program is the one that `run` has, on the session's threads, but looks at the clock
+        after each launch (some 20 ns) and works on copies of variables, which every run starts
+        from: nothing changes. Launches that run together have one time; with `apart` they run
+        one by one. AttributeValueError for no repeats, SessionError with `reference=True`; else
+        the errors of `run`.
+        """
+        if not isinstance(repeats, int) or repeats < 1:
+            raise AttributeValueError(f"cannot take the median of {repeats!r} runs")
+        self._check_open()
+        if self._reference:
+            raise SessionError("only compiled programs have kernels to measure")
+        found = flatten(self.graph, fetches)
+        graph = self.graph.extract(found.tensors, found.assignments)
+        feeds = self._feeds(graph.placeholders, {} if feed_dict is None else feed_dict)
+        self._variables.add(self.graph.initial_values)
+        program = TimedProgram(graph, apart)
+        arrays = [as_input(*pair) for pair in zip(program.placeholders, feeds, strict=True)]
+        variables = self._variables.read(graph.variables)
+        return program.profile(arrays, variables, self._pool, repeats)
 
     def get_value(self, variable: Any) -> Array:
         """A copy of a variable's current value."""
@@ -230,7 +262,7 @@ class Session:
     def _run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None, out: Any) -> Any:
         """Run fetches, and let native code know how if it may meet them again."""
         found, step = self._prepare(fetches)
-        feeds = self._feeds(step, {} if feed_dict is None else feed_dict)
+        feeds = self._feeds(step.nodes, {} if feed_dict is None else feed_dict)
         if not is_flat(fetches):
             return BoundStep(step, found, step.nodes)(*feeds, out=out)
         known = self._known.get(key_of(fetches))
@@ -259,17 +291,17 @@ class Session:
         program = ReferenceProgram(graph) if self._reference else NativeProgram(graph)
         return PlainStep(graph, program, self._variables)
 
-    def _feeds(self, step: Step, feed_dict: Mapping[Any, Any]) -> list[Any]:
-        """What is fed to a step's placeholders, in their order."""
+    def _feeds(self, nodes: Sequence[Node], feed_dict: Mapping[Any, Any]) -> list[Any]:
+        """What is fed to placeholders, in their order."""
         feeds = self._named_feeds(feed_dict)
-        missing = [node for node in step.nodes if node not in feeds]
+        missing = [node for node in nodes if node not in feeds]
         if missing:
             raise FeedError(
                 f"the placeholder {missing[0].name} is needed and not fed; "
                 f"pass feed_dict={{{missing[0].name}: ...}}",
                 location=missing[0].location,
             )
-        return [feeds[node] for node in step.nodes]
+        return [feeds[node] for node in nodes]
 
     def _named_feeds(self, feed_dict: Mapping[Any, Any]) -> dict[Node, Any]:
         if not isinstance(feed_dict, Mapping):

@@ -1,0 +1,147 @@
+"""Session.profile: what it says, and that it changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.errors import AttributeValueError, FeedError, OutOfRangeError, SessionError
+
+Array = np.ndarray[Any, Any]
+
+
+def network() -> tuple[gc.Graph, dict[str, Any]]:
+    """Two layers with Adam, and everything to fetch by name."""
+    rng = np.random.default_rng(0)
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float32, ("batch", 40), name="x")
+        y = gc.placeholder(gc.int32, ("batch",), name="y")
+        first = gc.variable(rng.normal(size=(40, 50)).astype(np.float32), name="first")
+        second = gc.variable(rng.normal(size=(50, 10)).astype(np.float32), name="second")
+        loss = gc.nn.softmax_cross_entropy(gc.tanh(x @ first) @ second, y)
+        train = gc.optim.Adam(0.01).minimize(loss)
+    return graph, {"loss": loss, "train": train}
+
+
+def feeds(batch: int) -> dict[str, Array]:
+    rng = np.random.default_rng(1)
+    return {
+        "x": rng.normal(size=(batch, 40)).astype(np.float32),
+        "y": rng.integers(10, size=batch).astype(np.int32),
+    }
+
+
+def values(session: gc.Session) -> list[bytes]:
+    return [session.get_value(v).tobytes() for v in session.graph.variables]
+
+
+@pytest.mark.parametrize("batch", [0, 1, 300])
+@pytest.mark.parametrize("apart", [False, True])
+def test_nothing_changes(batch: int, apart: bool) -> None:
+    graph, fetches = network()
+    with gc.Session(graph, threads=2) as session, gc.Session(graph, threads=2) as other:
+        before = values(session)
+        session.profile(fetches, feeds(batch), repeats=3, apart=apart)
+        assert values(session) == before
+        results = [each.run(fetches, feeds(batch))["loss"] for each in (session, other)]
+        assert results[0].tobytes() == results[1].tobytes()
+        assert values(session) == values(other) != before
+
+
+@pytest.mark.parametrize("batch", [1, 300])
+def test_products_are_counted_for_the_sizes_that_are_fed(batch: int) -> None:
+    """Two forward, two for the weights, one for what lies between them."""
+    graph, fetches = network()
+    with gc.Session(graph) as session:
+        profile = session.profile(fetches, feeds(batch))
+        assert profile.sizes == {"batch": batch}
+        assert profile.flops == 2 * batch * (2 * 40 * 50 + 3 * 50 * 10)
+        assert session.profile(fetches["loss"], feeds(batch)).flops == (
+            2 * batch * (40 * 50 + 50 * 10)
+        )
+
+
+def test_every_launch_is_there_once_with_its_nodes_and_lines() -> None:
+    graph, fetches = network()
+    with gc.Session(graph, threads=2) as session:
+        profile = session.profile(fetches, feeds(300))
+        assert [each.number for each in profile.launches] == list(range(len(profile.launches)))
+        assert any(len(job.launches) > 1 for job in profile.jobs)
+        apart = session.profile(fetches, feeds(300), apart=True)
+        assert [len(job.launches) for job in apart.jobs] == [1] * len(profile.launches)
+    ops = {node.op for each in profile.launches for node in each.nodes}
+    assert {"matmul", "tanh", "fma"} <= ops
+    places = {node.location for each in profile.launches for node in each.nodes}
+    assert all(place is not None and place.startswith(f"{__file__}:") for place in places)
+    assert sum("matmul" in each.label for each in profile.launches) == 5
+
+
+def test_times_add_up() -> None:
+    graph, fetches = network()
+    with gc.Session(graph, threads=1) as session:
+        profile = session.profile(fetches, feeds(300), repeats=1)
+    assert profile.repeats == 1 and profile.threads == 1
+    assert all(job.seconds == job.least_seconds >= 0 for job in profile.jobs)
+    assert sum(job.seconds for job in profile.jobs) == pytest.approx(profile.seconds)
+
+
+def test_the_kernels_of_a_profile_are_those_of_a_run() -> None:
+    """Long loops are cut for threads, by their work, as in a run: never by how many there are."""
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float32, ("n",), name="x")
+        slow, sums = gc.erf(gc.exp(x)), gc.cumulative_sum(x)
+    feed = {"x": np.zeros(1_000_000, np.float32)}
+    for threads in (2, 4):
+        with gc.Session(graph, threads=threads) as session:
+            profile = session.profile([slow, sums], feed, repeats=1, apart=True)
+        assert profile.threads == threads
+        pieces = {each.label: each.pieces for each in profile.launches}
+        assert pieces["exp, erf"] > 8 and pieces["cumsum"] == 1
+    assert {each.label: each.bytes for each in profile.launches}["exp, erf"] == 8_000_000
+
+
+def test_short_runs_have_one_thread_as_otherwise() -> None:
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float32, ("n",), name="x")
+        twice = x + x
+    with gc.Session(graph, threads=2) as session:
+        assert session.profile(twice, {x: np.ones(3, np.float32)}).threads == 1
+
+
+def test_nothing_to_compute() -> None:
+    with gc.Graph() as graph:
+        done = gc.group()
+    with gc.Session(graph) as session:
+        profile = session.profile(done)
+    assert profile.jobs == () and profile.seconds == 0
+    assert str(profile)
+
+
+def test_a_failed_check_is_raised() -> None:
+    with gc.Graph() as graph:
+        index = gc.placeholder(gc.int32, (), name="index")
+        total = gc.variable(np.float32(1), name="total")
+        step = gc.assign(total, total + gc.take(gc.constant(np.arange(3, dtype=np.float32)), index))
+    with gc.Session(graph) as session:
+        with pytest.raises(OutOfRangeError, match="index 7 is out of range"):
+            session.profile(step, {"index": 7})
+        assert session.get_value(total) == 1
+
+
+def test_errors() -> None:
+    graph, fetches = network()
+    with gc.Session(graph) as session:
+        with pytest.raises(FeedError, match="the placeholder y is needed"):
+            session.profile(fetches, {"x": feeds(3)["x"]})
+        with pytest.raises(AttributeValueError, match="median of 0 runs"):
+            session.profile(fetches, feeds(3), repeats=0)
+    with pytest.raises(SessionError, match="closed"):
+        session.profile(fetches, feeds(3))
+    with (
+        gc.Session(graph, reference=True) as session,
+        pytest.raises(SessionError, match="only compiled programs"),
+    ):
+        session.profile(fetches, feeds(3))
