@@ -6,18 +6,15 @@ cache holds, and a loop of fused multiply-adds keeps every vector unit busy.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from benchmarks.driver.fma_loop import CHAINS, fma_loop
 from benchmarks.workload import Work
+from graphc.inspection.limits import best_seconds, fma_peak
 
 _MEGABYTE = 1 << 20
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
@@ -66,41 +63,7 @@ def copy_bandwidth(threads: int, size: int, repeats: int = 9) -> float:
     target[...] = source
     pieces = [*zip(np.array_split(target, threads), np.array_split(source, threads), strict=True)]
     copies = [partial(np.copyto, *pair) for pair in pieces]
-    return 2 * source.nbytes / _best_seconds(copies, repeats)
-
-
-def fma_peak(threads: int, dtype: str, repeats: int = 9) -> float:
-    """Flops a second of fused multiply-adds, two for each element, in vectors of full width."""
-    bits = 32 if dtype == "float32" else 64
-    loop, lanes = fma_loop(bits)
-    turns = 400_000
-    outs = [np.zeros(lanes + 16) for _ in range(threads)]
-    calls = [partial(loop, turns, out.ctypes.data) for out in outs]
-    return 2.0 * threads * turns * CHAINS * lanes / _best_seconds(calls, repeats)
-
-
-def _best_seconds(actions: Sequence[Callable[[], object]], repeats: int) -> float:
-    """The shortest time in which all have been done at once, each in a thread of its own."""
-    return min(_seconds_together(actions) for _ in range(repeats))
-
-
-def _seconds_together(actions: Sequence[Callable[[], object]]) -> float:
-    """From the first beginning to the last end. The actions have to let go of the interpreter."""
-    gate = threading.Barrier(len(actions))
-    times: list[tuple[float, float]] = []
-
-    def act(action: Callable[[], object]) -> None:
-        gate.wait()
-        start = perf_counter()
-        action()
-        times.append((start, perf_counter()))
-
-    workers = [threading.Thread(target=act, args=(action,)) for action in actions]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    return max(end for _, end in times) - min(start for start, _ in times)
+    return 2 * source.nbytes / best_seconds(copies, repeats)
 
 
 def _beyond_caches() -> int:
