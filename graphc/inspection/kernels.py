@@ -6,13 +6,17 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphc.codegen.products.summary import summaries
+from graphc.codegen.target import Target, current_target
 from graphc.errors import AttributeValueError
 from graphc.inspection.listing import node_data
+from graphc.inspection.products import product_data, product_lines, size_data
 from graphc.inspection.view import Block, Code, Note, View
+from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.printer import statement, value_names
-from graphc.schedule.contents import computed, written
+from graphc.schedule.contents import computed, flops, written
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
 from graphc.schedule.reasons import Separation
 
@@ -27,12 +31,17 @@ class NumberedLaunch:
     launch: Launch
 
 
-def kernels_view(graph: Graph, schedule: Schedule, kernel: int | None = None) -> View:
-    """Every kernel of a scheduled graph with its launches, or the one of that number."""
+def kernels_view(
+    graph: Graph, schedule: Schedule, kernel: int | None = None, target: Target | None = None
+) -> View:
+    """Every kernel of a scheduled graph with its launches, or the one of that number.
+
+    Tiles of products are those for the target, by default this machine.
+    """
     names, sharing = value_names(graph), launches_of(schedule)
     distinct = schedule.distinct()
     chosen = range(len(distinct)) if kernel is None else [checked_number(schedule, kernel)]
-    listing = _Listing(graph, names, schedule.separations)
+    listing = _Listing(graph, names, schedule.separations, target or current_target())
     blocks: list[Block] = []
     for k in chosen:
         blocks += listing.blocks(k, distinct[k], sharing[k])
@@ -73,11 +82,19 @@ def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, 
     return found
 
 
+def _text(count: Size | None) -> str:
+    return "unknown" if count is None else str(count)
+
+
 class _Listing:
     def __init__(
-        self, graph: Graph, names: Mapping[Node, str], separations: Sequence[Separation]
+        self,
+        graph: Graph,
+        names: Mapping[Node, str],
+        separations: Sequence[Separation],
+        target: Target,
     ) -> None:
-        self.separations = separations
+        self.separations, self.target = separations, target
         self.position = {node: k for k, node in enumerate(graph.nodes)}
         self.names = names
 
@@ -86,6 +103,9 @@ class _Listing:
         times = f", {len(sharing)} launches" if len(sharing) > 1 else ""
         blocks: list[Block] = [Note(f"kernel {number}{times}", strong=True)]
         blocks.append(Code(str(kernel), "kernel"))
+        lines = self.products(kernel)
+        if lines:
+            blocks.append(Code("\n".join(lines), "text"))
         for each in sharing:
             lines = [
                 f"launch {each.number}: {self.reason(each.launch)}",
@@ -96,6 +116,14 @@ class _Listing:
             lines += [statement(node, self.names, indent=2) for node in self.nodes(each.launch)]
             blocks.append(Code("\n".join(lines), "graph"))
         return blocks
+
+    def products(self, kernel: Kernel) -> list[str]:
+        """What there is to say of the kernel's products, if it has any."""
+        found = summaries(kernel, self.target)
+        if found:
+            return [line for product in found for line in product_lines(product)]
+        count = flops(kernel)
+        return [] if count == 0 else [f"products without tiles: {_text(count)} flops"]
 
     def reason(self, launch: Launch) -> str:
         return f"{self.names[launch.nodes[0]]} {launch.reason}"
@@ -123,9 +151,12 @@ class _Listing:
     def data(
         self, number: int, kernel: Kernel, sharing: Sequence[NumberedLaunch]
     ) -> dict[str, Any]:
+        count = flops(kernel)
         return {
             "number": number,
             "text": str(kernel),
+            "flops": None if count is None else size_data(count),
+            "products": [product_data(product) for product in summaries(kernel, self.target)],
             "launches": [self.launch_data(each) for each in sharing],
         }
 

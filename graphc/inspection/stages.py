@@ -82,7 +82,7 @@ def _optimized(graph: Graph, options: Options) -> View:
 def _kernels(graph: Graph, options: Options) -> View:
     made = compile_graph(graph, stop="kernels")
     assert made.prepared is not None and made.schedule is not None
-    return kernels_view(made.prepared, made.schedule, options.kernel)
+    return kernels_view(made.prepared, made.schedule, options.kernel, made.target)
 
 
 _VIEWS: dict[str, Callable[[Graph, Options], View]] = {

@@ -22,7 +22,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Text in a language (graph, kernel, llvm, asm, arena, array), printed as it is."""
+    """Text in a language (graph, kernel, llvm, asm, arena, array, text), printed as it is."""
 
     text: str
     language: str
