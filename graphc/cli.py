@@ -16,6 +16,7 @@ from rich.console import Console
 from graphc.errors import AttributeValueError, BenchmarkError, GraphcError, TargetError
 from graphc.inspection import loading, stages, text_file
 from graphc.inspection.cache import cache_view
+from graphc.inspection.profiling import measure, profile_view
 from graphc.inspection.rendering import show as print_view
 from graphc.inspection.results import outcome_view, save
 from graphc.inspection.running import run as run_program
@@ -118,6 +119,24 @@ def _dims(command: Command) -> Command:
     )(command)
 
 
+def _feeds(command: Command) -> Command:
+    feed = click.option(
+        "--feed",
+        "feeds",
+        multiple=True,
+        type=_named,
+        callback=_once,
+        metavar="NAME=VALUE",
+        help="What to feed an input: FILE.npy, FILE.npz:KEY, or an expression of np and rng, such "
+        "as x='rng.normal(size=(32, 64))', which takes the input's dtype. A variable that is fed "
+        "starts with that. May be repeated.",
+    )
+    seed = click.option(
+        "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of rng."
+    )
+    return feed(seed(command))
+
+
 def _print(view: View, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(view.data, indent=2, allow_nan=False))
@@ -180,17 +199,7 @@ def info(target: str, fetches: tuple[str, ...], dims: dict[str, int], as_json: b
 
 @main.command()
 @_common
-@click.option(
-    "--feed",
-    "feeds",
-    multiple=True,
-    type=_named,
-    callback=_once,
-    metavar="NAME=VALUE",
-    help="What to feed an input: FILE.npy, FILE.npz:KEY, or an expression of np and rng, such as "
-    "x='rng.normal(size=(32, 64))', which takes the input's dtype. A variable that is fed starts "
-    "with that. May be repeated.",
-)
+@_feeds
 @click.option("--reference", is_flag=True, help="Interpret with NumPy instead of compiling.")
 @click.option(
     "--repeat",
@@ -199,7 +208,6 @@ def info(target: str, fetches: tuple[str, ...], dims: dict[str, int], as_json: b
     metavar="N",
     help="Run N times, each with the variables that the one before left.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of rng.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -223,6 +231,34 @@ def run(
     if out is not None:
         for file in save(outcome, out):
             click.echo(f"wrote {file}", err=True)
+
+
+@main.command()
+@_common
+@_feeds
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Take the median of N runs, each with the variables that the first one starts with.",
+)
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", help="As many threads (default: all)."
+)
+@click.option("--apart", is_flag=True, help="Run launches one by one that may run together.")
+def profile(
+    target: str,
+    fetches: tuple[str, ...],
+    feeds: dict[str, str],
+    seed: int,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Measure what each kernel of a program takes, and how near products come to the peak."""
+    subject = loading.load(target, fetches)
+    _print(profile_view(measure(subject, feeds, seed=seed, **options)), as_json)
 
 
 @main.command()

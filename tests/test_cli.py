@@ -36,7 +36,7 @@ def test_the_version() -> None:
     assert re.fullmatch(r"graphc (\d+\.\d+.*|\(not installed\))\n", printed("--version"))
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["info"], ["run"], ["cache"]])
+@pytest.mark.parametrize("command", [[], ["show"], ["info"], ["run"], ["profile"], ["cache"]])
 def test_every_command_has_help(command: list[str]) -> None:
     assert printed(*command, "--help").startswith(f"Usage: graphc {' '.join(command)}".rstrip())
 
@@ -63,6 +63,17 @@ def test_what_is_shown_can_be_narrowed() -> None:
     assert "fma(" not in printed("show", STEP, "--stage", "optimized", "--pass", "cse")
     assert "| end" in printed("show", STEP, "--stage", "memory", "--dim", "batch=4")
     assert "; preds =" in printed("show", STEP, "--stage", "llvm", "--optimized")
+
+
+def test_a_profile_as_text_and_as_data() -> None:
+    words = ("profile", STEP, *FEED, "--repeat", "2", "--threads", "1")
+    text = printed(*words)
+    assert re.match(r"\S+ \w+ in the median of 2 runs, .* at best; 1 thread, batch = 4\n\n", text)
+    assert "peak of multiplying and adding on one thread: " in text
+    data = json.loads(printed(*words, "--apart", "--json"))
+    assert data["repeats"] == 2 and data["sizes"] == {"batch": 4}
+    assert all(len(job["launches"]) == 1 for job in data["jobs"])
+    assert {"seconds", "share_of_peak", "bytes_a_second"} <= data["jobs"][0].keys()
 
 
 def test_a_view_can_be_kept_and_used_as_a_target(tmp_path: Path) -> None:

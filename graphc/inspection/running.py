@@ -52,9 +52,7 @@ def run(
     """
     if repeat < 1:
         raise AttributeValueError(f"cannot run {repeat} times")
-    _check_names(subject, feeds)
-    placeholders = [_fed(subject, node, feeds, seed) for node in subject.graph.placeholders]
-    variables = {node: _value(subject, node, feeds, seed) for node in subject.graph.variables}
+    placeholders, variables = inputs(subject, feeds, seed)
     start = perf_counter()
     program: Program = (ReferenceProgram if reference else NativeProgram)(subject.graph)
     compile_seconds = perf_counter() - start
@@ -73,11 +71,22 @@ def run(
         run_seconds=tuple(seconds),
         kernels=compiled.kernel_count if compiled else 0,
         launches=compiled.launch_count if compiled else 0,
-        notices=_notices(subject, feeds),
+        notices=notices(subject, feeds),
     )
 
 
-def _notices(subject: Subject, feeds: Mapping[str, str]) -> tuple[str, ...]:
+def inputs(
+    subject: Subject, feeds: Mapping[str, str], seed: int
+) -> tuple[list[Array], dict[Node, Array]]:
+    """What placeholders are fed, and what variables hold before the first run; see `run`."""
+    _check_names(subject, feeds)
+    placeholders = [_fed(subject, node, feeds, seed) for node in subject.graph.placeholders]
+    variables = {node: _value(subject, node, feeds, seed) for node in subject.graph.variables}
+    return placeholders, variables
+
+
+def notices(subject: Subject, feeds: Mapping[str, str]) -> tuple[str, ...]:
+    """What a user may not expect of a run with these feeds."""
     variables = subject.graph.variables
     unknown = [node for node in variables if node not in subject.initial and node.name not in feeds]
     if not unknown:

@@ -30,7 +30,7 @@ from graphc.runtime.call_record import is_long
 from graphc.runtime.native import Native
 from graphc.runtime.profile import ComputedNode, JobProfile, LaunchProfile, Profile
 from graphc.runtime.session_pool import SessionPool
-from graphc.schedule.contents import bytes_moved, computed, flops, written
+from graphc.schedule.contents import bytes_moved, computed, flops, is_contraction, written
 from graphc.schedule.kernel import Launch
 
 Array = np.ndarray[Any, Any]
@@ -126,13 +126,17 @@ def _launches(made: Compilation, trace: Array, sizes: Mapping[str, int]) -> list
 def _products(
     launch: Launch, target: Target, sizes: Mapping[str, int], names: Mapping[Node, str]
 ) -> tuple[ProductSummary, ...]:
-    """The products of a launch, with the names that their buffers have in the graph."""
+    """The products of a launch, by the names of the graph; so is a result if it is the only one."""
+    found = summaries(launch.kernel, target, sizes)
     pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
-    buffers = {
+    known = {
         argument.name: names[buffer] if isinstance(buffer, Node) else "a workspace"
         for argument, buffer in pairs
     }
-    return tuple(found.renamed(buffers) for found in summaries(launch.kernel, target, sizes))
+    contractions = [node for node in computed(launch) if is_contraction(node)]
+    if len(found) == len(contractions) == 1:
+        known[found[0].result] = names[contractions[0]]
+    return tuple(product.renamed(known) for product in found)
 
 
 def _flops(launch: Launch, sizes: Mapping[str, Size]) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Maximum, Size
+from graphc.ir.lowering import Reduce
 from graphc.ir.node import Node
 from graphc.schedule.calls import Call
 from graphc.schedule.kernel import Kernel, Launch
@@ -38,6 +39,12 @@ def computed(launch: Launch) -> set[Node]:
             found.add(node)
             pending.extend(node.inputs)
     return found
+
+
+def is_contraction(node: Node) -> bool:
+    """Whether a node is a sum of products: of matrices, or along windows."""
+    rule = node.op.lowering
+    return isinstance(rule, Reduce) and rule.combiner == "dot"
 
 
 def flops(kernel: Kernel, sizes: Mapping[str, Size] | None = None) -> Size | None:

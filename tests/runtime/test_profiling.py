@@ -79,6 +79,23 @@ def test_every_launch_is_there_once_with_its_nodes_and_lines() -> None:
     assert sum("matmul" in each.label for each in profile.launches) == 5
 
 
+def test_products_go_by_the_names_of_the_graph() -> None:
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float32, ("batch", 40), name="x")
+        w = gc.placeholder(gc.float32, (40, 50), name="w")
+        sums = gc.exp(x) @ w
+        y = gc.tanh(sums)
+    given = {"x": np.ones((300, 40), np.float32), "w": np.ones((40, 50), np.float32)}
+    with gc.Session(graph) as session:
+        profile = session.profile({"sums": sums, "y": y}, given)
+    (product,) = [product for each in profile.launches for product in each.products]
+    (launch,) = [each for each in profile.launches if each.products]
+    (matmul,) = [node.name for node in launch.nodes if node.op == "matmul"]
+    assert (product.result, product.right.reads) == (matmul, ("%w",))
+    assert (product.rows, product.blocks, product.columns, product.depth) == (256, 2, 50, (40,))
+    assert product.ops == ("tanh",) and set(product.stores) == set(launch.written)
+
+
 def test_times_add_up() -> None:
     graph, fetches = network()
     with gc.Session(graph, threads=1) as session:

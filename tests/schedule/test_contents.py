@@ -13,7 +13,15 @@ from graphc.ir.dtypes import DType, float32, float64, int32
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.schedule.contents import bytes_moved, computed, flops, product_flops, products, written
+from graphc.schedule.contents import (
+    bytes_moved,
+    computed,
+    flops,
+    is_contraction,
+    product_flops,
+    products,
+    written,
+)
 from graphc.schedule.kernel import Launch
 from graphc.schedule.lowering import own_results, schedule
 from graphc.schedule.splitting import split_reductions
@@ -146,3 +154,9 @@ def test_what_a_launch_computes_and_writes() -> None:
     (launch,) = launches(outer)
     assert computed(launch) == {inner, outer}
     assert written(launch) == [outer]
+
+
+def test_contractions() -> None:
+    product = ops.matmul(placeholder("x", 4, 5), placeholder("y", 5, 6))
+    assert is_contraction(product) and is_contraction(convolution(n))
+    assert not is_contraction(ops.sum(product, axes=(0,))) and not is_contraction(ops.exp(product))

@@ -61,13 +61,14 @@ class ProductSummary:
     stores: tuple[str, ...]
 
     def renamed(self, names: Mapping[str, str]) -> ProductSummary:
-        """The same with other names for buffers."""
+        """The same with other names for buffers and the result."""
 
         def of(buffers: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(names.get(name, name) for name in buffers)
 
         return replace(
             self,
+            result=names.get(self.result, self.result),
             left=replace(self.left, reads=of(self.left.reads)),
             right=replace(self.right, reads=of(self.right.reads)),
             stores=of(self.stores),

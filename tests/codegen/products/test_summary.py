@@ -85,5 +85,6 @@ def test_windows_are_read_under_conditions() -> None:
 
 
 def test_other_names() -> None:
-    found = summary(layer()).renamed({"a0": "x", "a3": "y"})
+    found = summary(layer()).renamed({"a0": "x", "a3": "y", "%r0": "sums"})
+    assert found.result == "sums"
     assert (found.left.reads, found.right.reads, found.stores) == (("x",), ("a1",), ("y",))
