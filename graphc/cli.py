@@ -298,6 +298,7 @@ def cache(clear: bool, as_json: bool) -> None:
     help="How often graphc and each peer take turns.",
 )
 @click.option("--small", is_flag=True, help="Tiny sizes: to see that everything works.")
+@click.option("--products", is_flag=True, help="Measure each of graphc's products by itself, too.")
 @click.option(
     "--json",
     "json_file",

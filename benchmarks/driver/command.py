@@ -34,6 +34,7 @@ def run(
     threads: int,
     rounds: int,
     small: bool,
+    products: bool,
     json_file: Path | None,
     plot_file: Path | None,
 ) -> bool:
@@ -49,6 +50,7 @@ def run(
         threads=threads,
         rounds=rounds,
         small=small,
+        products=products,
     )
     _check_possible(settings, plot_file)
     found = measure_all(chosen, settings, json_file, Console(stderr=True))
@@ -164,6 +166,7 @@ def _settings_data(settings: Settings) -> dict[str, Any]:
         "samples": settings.samples,
         "limit_seconds": settings.limit,
         "small": settings.small,
+        "products": settings.products,
     }
 
 

@@ -33,7 +33,8 @@ class Settings:
     """How to measure: the peers' names and interpreter, threads, and rounds of turns.
 
     A turn takes so many `samples`, or fewer where they would take longer than `limit` seconds.
-    With `small`, sizes are tiny: to see that everything works.
+    With `small`, sizes are tiny: to see that everything works. With `products`, graphc's kernels
+    are measured one by one at the end.
     """
 
     peers: tuple[str, ...]
@@ -43,6 +44,7 @@ class Settings:
     samples: int = 9
     limit: float = 0.25
     small: bool = False
+    products: bool = False
 
 
 def measure(workload: Workload, dtype: str, settings: Settings, notify: Notify) -> Measurement:
@@ -111,6 +113,8 @@ class Bench:
         self.take_turns(own, peers)
         for run in everyone:
             self.weigh(run)
+        if self._settings.products:
+            self.profile(own)
 
     def dismiss(self) -> None:
         """Tell everyone to quit before the first of them is waited for."""
@@ -171,6 +175,14 @@ class Bench:
         with _recorded(run):
             told = self._workers[run.name].ask("memory")
             run.peak_bytes, run.growth_bytes = told["peak"], told["growth"]
+
+    def profile(self, run: Run) -> None:
+        """Ask what each kernel takes."""
+        if not run.is_measured:
+            return
+        self._notify(f"{run.title}: measuring kernels")
+        with _recorded(run):
+            run.profile = self._workers[run.name].ask("profile")["profile"]
 
     def _turn(self, own: Run, peer: Run) -> None:
         own_samples: list[float] = []

@@ -21,7 +21,8 @@ class Run:
 
     Times are in seconds, memory in bytes. `rounds` has the median of each turn, `ratios` graphc's
     speed in times of this program's in each turn. `difference` is the largest from the reference,
-    relative to the largest magnitude in the result concerned.
+    relative to the largest magnitude in the result concerned. `profile` is that of
+    `Session.profile`, where it was asked for.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Run:
     ratios: list[float] = field(default_factory=list)
     peak_bytes: int | None = None
     growth_bytes: int | None = None
+    profile: dict[str, Any] | None = None
 
     def stop(self, status: Status, reason: str) -> None:
         self.status, self.reason = status, reason

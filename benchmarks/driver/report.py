@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.driver.products import products
 from benchmarks.driver.reaching import rank, verdicts
 from benchmarks.driver.records import Measurement, Report, Run
 from benchmarks.driver.wording import duration, size, three_digits
@@ -24,6 +25,9 @@ def show(report: Report, console: Console) -> None:
     """Print the whole report."""
     console = plain_if_piped(console)
     console.print(Group(*_heading(report), times(report.measurements), aims(report.measurements)))
+    found = products(report)
+    if found is not None:
+        console.print(found)
 
 
 def plain_if_piped(console: Console) -> Console:

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import graphc as gc
 
 
+#: Runs of which a profile has the median.
+_REPEATS = 9
+
+
 class GraphcToolkit(Toolkit):
     """graphc's words: the array API's, `nn` and `gradients`."""
 
@@ -97,6 +101,7 @@ class GraphcPeer(Peer):
             call=_call(session, fetches, feeds, workload),
             arrays=_arrays,
             state=lambda: [session.get_value(variable) for variable in state],
+            profile=lambda: session.profile(fetches, feeds, repeats=_REPEATS, apart=True).data(),
         )
 
 

@@ -20,13 +20,15 @@ class Program:
 
     `call` takes no arguments and is what gets timed. `settle` returns when all calls so far are
     finished; it is timed too, once for a batch of calls. `arrays` turns what `call` returns into
-    NumPy arrays; `state` gives the current values of the workload's state, in its order.
+    NumPy arrays; `state` gives the current values of the workload's state, in its order. `profile`
+    tells what each part of a call takes, as data, where a program can.
     """
 
     call: Callable[[], Any]
     arrays: Callable[[Any], list[Array]]
     state: Callable[[], list[Array]] = list
     settle: Callable[[], None] = _nothing
+    profile: Callable[[], dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

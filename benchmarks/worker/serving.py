@@ -6,6 +6,7 @@
 | build | | seconds, from nothing to the first result |
 | check | calls, folder | files: the last call's outputs, then the state, as .npy |
 | time | wanted, limit | seconds a call, for each sample; calls in a sample |
+| profile | | profile: what each part of a call takes, and how much it is; null if nobody knows |
 | memory | | peak and growth, in bytes |
 | quit | | nothing; the process ends |
 
@@ -103,6 +104,10 @@ class Server:
         growth = None if most is None or before is None else max(most - before, 0)
         return {"peak": most, "growth": growth}
 
+    def profile(self) -> Reply:
+        found = self._program.profile
+        return {"profile": None if found is None else found()}
+
 
 _ACTIONS: dict[str, Callable[..., Reply]] = {
     "prepare": Server.prepare,
@@ -110,6 +115,7 @@ _ACTIONS: dict[str, Callable[..., Reply]] = {
     "check": Server.check,
     "time": Server.time,
     "memory": Server.memory,
+    "profile": Server.profile,
 }
 
 

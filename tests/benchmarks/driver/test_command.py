@@ -49,6 +49,21 @@ def test_flops_and_the_limits_of_one_thread_are_reported(tmp_path: Path) -> None
     assert found["graphc_alone"]["share"] > 0
 
 
+def test_products_are_shown_and_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "found.json"
+    words = ["matmul_512", "--dtype", "float64", "--peers", "numpy", "--rounds", "1", "--small"]
+    result = bench(*words, "--products", "--threads", "1", "--json", str(file))
+    assert result.exit_code == 0, result.output
+    title, *rows = result.stdout[result.stdout.index("rows x columns x depth") :].splitlines()
+    assert "of peak" in title and any("matmul" in row for row in rows)
+    (found,) = json.loads(file.read_text())["measurements"]
+    (job,) = found["graphc"]["profile"]["jobs"]
+    assert job["flops"] == found["flops"] == 2 * 20 * 21 * 22
+    plain = bench(*words, "--threads", "1", "--json", str(file))
+    assert "rows x columns x depth" not in plain.stdout
+    assert json.loads(file.read_text())["measurements"][0]["graphc"]["profile"] is None
+
+
 def test_the_list() -> None:
     result = bench("--list")
     assert result.exit_code == 0

@@ -40,6 +40,16 @@ def test_a_whole_conversation(tmp_path: Path) -> None:
     assert memory["ok"].keys() == {"peak", "growth"}
 
 
+def test_graphc_tells_of_its_kernels_and_others_do_not() -> None:
+    graphc, numpy = (
+        answers({"do": "prepare", **CALL, "peer": peer}, {"do": "build"}, {"do": "profile"})[-1]
+        for peer in ("graphc", "numpy")
+    )
+    assert numpy == {"ok": {"profile": None}}
+    (job,) = graphc["ok"]["profile"]["jobs"]
+    assert job["seconds"] >= job["least_seconds"] >= 0 == job["flops"]
+
+
 def test_state_is_among_the_results_and_moves_with_every_call(tmp_path: Path) -> None:
     def weights(calls: int) -> Any:
         folder = tmp_path / str(calls)
