@@ -19,7 +19,7 @@ def product_lines(product: ProductSummary) -> list[str]:
         f"of {product.rows} x {product.columns} results for threads, {depth} deep{flops}",
         f"  in tiles of {tile[0]} x {tile[1]} {product.dtype}; "
         f"packed {panel[0]} deep, {panel[1]} rows, {panel[2]} columns at a time",
-        f"  left: {operand_text(product.left)}; right: {operand_text(product.right)}; "
+        f"  left: {operand_text(product.left)}; right: {right_text(product)}; "
         f"results: {results_text(product)}",
     ]
 
@@ -28,6 +28,12 @@ def operand_text(operand: OperandSummary) -> str:
     """What is done to an operand as it is packed, and where it is read from."""
     how = " where it is there" if operand.conditional else ""
     return _of(operand.ops, f"{', '.join(operand.reads) or 'numbers'}{how}")
+
+
+def right_text(product: ProductSummary) -> str:
+    """The same of the right operand, and whether windows slide over what is packed."""
+    text = operand_text(product.right)
+    return f"{text}, once for all windows" if product.slides else text
 
 
 def results_text(product: ProductSummary) -> str:
@@ -52,6 +58,7 @@ def product_data(product: ProductSummary) -> dict[str, Any]:
         "flops": None if product.flops is None else size_data(product.flops),
         "tile": list(product.tile),
         "panel": dict(zip(("depth", "rows", "columns"), product.panel, strict=True)),
+        "slides": product.slides,
         "left": _operand_data(product.left),
         "right": _operand_data(product.right),
         "ops": list(product.ops),

@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.errors import AttributeValueError
 from graphc.inspection.limits import fma_peak
-from graphc.inspection.products import operand_text, results_text
+from graphc.inspection.products import operand_text, results_text, right_text
 from graphc.inspection.running import inputs, notices
 from graphc.inspection.target import Subject
 from graphc.inspection.view import Block, Column, Note, View, table
@@ -182,7 +182,7 @@ def _product_rows(found: Measured, job: JobProfile) -> Iterable[tuple[str, ...]]
                 f"{tile[0]} x {tile[1]} {product.dtype}",
                 f"{panel[1]} x {panel[2]} x {panel[0]}",
                 operand_text(product.left),
-                operand_text(product.right),
+                right_text(product),
                 shortened(results_text(product), _WIDTH),
             )
             rates = ("", "")

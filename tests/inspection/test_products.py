@@ -15,7 +15,7 @@ from tests.inspection.targets import AFFINE, PERCEPTRON
 n = symbol("n")
 PRODUCT = ProductSummary(
     result="%r0", dtype="f32", blocks=floordiv(n + 255, 256), rows=256, columns=784,
-    depth=(3, 5, 5), flops=1200 * n, tile=(8, 32), panel=(75, 168, 800),
+    depth=(3, 5, 5), flops=1200 * n, tile=(8, 32), panel=(75, 168, 800), slides=True,
     left=OperandSummary(("a0", "a3"), ("exp", "mul"), False),
     right=OperandSummary(("a1",), (), True), ops=("add", "tanh"), stores=("a2", "a4"),
 )  # fmt: skip
@@ -26,7 +26,8 @@ def test_in_words() -> None:
         "product %r0: (n + 255)//256 blocks of 256 x 784 results for threads, 3 x 5 x 5 deep; "
         "1200*n flops",
         "  in tiles of 8 x 32 f32; packed 75 deep, 168 rows, 800 columns at a time",
-        "  left: exp, mul of a0, a3; right: a1 where it is there; results: add, tanh to a2, a4",
+        "  left: exp, mul of a0, a3; right: a1 where it is there, once for all windows; "
+        "results: add, tanh to a2, a4",
     ]
 
 

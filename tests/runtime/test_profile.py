@@ -10,7 +10,7 @@ from graphc.runtime.profile import ComputedNode, JobProfile, LaunchProfile, Prof
 
 PRODUCT = ProductSummary(
     result="%r0", dtype="f32", blocks=2, rows=256, columns=64, depth=(100,), flops=6_400_000,
-    tile=(14, 32), panel=(100, 168, 64), left=OperandSummary(("x",), (), False),
+    tile=(14, 32), panel=(100, 168, 64), slides=False, left=OperandSummary(("x",), (), False),
     right=OperandSummary(("w",), (), False), ops=("add", "tanh"), stores=("%2",),
 )  # fmt: skip
 
@@ -79,7 +79,7 @@ def test_data_is_json() -> None:
 def test_dims_that_are_no_numbers_are_texts_in_data() -> None:
     n = symbol("n")
     product = ProductSummary(
-        "%r0", "f32", n, 1, 1, (n,), 2 * n, (1, 1), (1, 1, 1),
+        "%r0", "f32", n, 1, 1, (n,), 2 * n, (1, 1), (1, 1, 1), False,
         PRODUCT.left, PRODUCT.right, (), (),
     )  # fmt: skip
     whole = LaunchProfile(0, 0, (), (), 0, 0, 1, (product,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from graphc.codegen.products.blocking import Cut
 from graphc.codegen.products.plan import plan
 from graphc.codegen.target import Target
 from graphc.ir import dims
@@ -42,8 +43,9 @@ class ProductSummary:
 
     A step is a multiplication and an addition, two of `flops` (None where no expression in the
     dims says how many there are). `tile` has rows and columns of results kept in registers,
-    `panel` steps, rows and columns of the operands that are packed at a time. `ops` are worked
-    out for every result before `stores` are written.
+    `panel` steps, rows and columns of the operands that are packed at a time. If it `slides`, the
+    right operand is packed once for all windows that read it. `ops` are worked out for every
+    result before `stores` are written.
     """
 
     result: str
@@ -55,6 +57,7 @@ class ProductSummary:
     flops: Size | None
     tile: tuple[int, int]
     panel: tuple[int, int, int]
+    slides: bool
     left: OperandSummary
     right: OperandSummary
     ops: tuple[str, ...]
@@ -103,12 +106,19 @@ def _summary(
         depth=tuple(map(extent, product.depth)),
         flops=product_flops(product, around, sizes),
         tile=(made.tile.rows, made.tile.columns),
-        panel=(made.blocks.depth, made.blocks.rows, made.blocks.columns),
+        panel=(_most(made.depth), made.blocks.rows, _most(made.columns)),
+        slides=made.image is not None,
         left=_operand(product.left),
         right=_operand(product.right),
         ops=_ops_after(product.body),
         stores=_unique(_targets(product.body)),
     )
+
+
+def _most(cut: Cut) -> int:
+    """Positions in a panel of axes."""
+    extent = cut.axis.extent
+    return cut.size * (min(cut.run, max(extent, 1)) if isinstance(extent, int) else cut.run)
 
 
 def _operand(expr: Expr) -> OperandSummary:

@@ -57,7 +57,7 @@ def test_tiles_and_panels_are_those_of_the_plan(target: Target, dtype: DType) ->
     (found,) = summaries(launch.kernel, target)
     assert found.dtype == dtype.short
     assert found.tile == (made.tile.rows, made.tile.columns)
-    assert found.panel == (made.blocks.depth, made.blocks.rows, made.blocks.columns)
+    assert found.panel == (100, made.blocks.rows, 64) and not found.slides
 
 
 def test_what_is_done_after_it() -> None:
@@ -82,6 +82,18 @@ def test_windows_are_read_under_conditions() -> None:
     found = summary(ops.convolution(image, kernels, **options))
     assert {found.left.conditional, found.right.conditional} == {False, True}
     assert found.left.ops == found.right.ops == ()
+    assert found.slides
+
+
+def test_panels_are_no_larger_than_they_have_to_be() -> None:
+    x, w = placeholder("x", n, 2000), placeholder("w", 2000, 3000)
+    found = summary(ops.matmul(x, w))
+    graph = own_results(extract("test", [ops.matmul(x, w)]))
+    ((product, _),) = products(schedule(graph).launches[0].kernel)
+    blocks = plan(product, X86).blocks
+    depth, rows, columns = found.panel
+    assert 0 < depth <= blocks.depth < 2000 and 0 < columns <= blocks.columns < 3000
+    assert rows == blocks.rows
 
 
 def test_other_names() -> None:
