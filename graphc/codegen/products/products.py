@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
 
-from graphc.codegen.products.blocking import MOST_DEPTH, Cut, cut
+from graphc.codegen.products.blocking import MOST_DEPTH, cut
 from graphc.codegen.products.image import Image
 from graphc.codegen.products.packing import Packing, masked
+from graphc.codegen.products.panels import Panels, smaller
 from graphc.codegen.products.plan import plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
@@ -66,6 +67,7 @@ class _Emission:
         self.depth, self.columns = self.plan.depth, self.plan.columns
         self.rows = cut((product.row,), self.plan.blocks.rows)
         self.packing = Packing(self.statements)
+        self.panels = Panels(self.elements)
         self.element = register_type(product.dtype)
         self.tiles = [
             declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
@@ -130,56 +132,26 @@ class _Emission:
         if self.image is not None:
             self._write_table(self.image)
         if self.waiting is not None or self.keeps_all or not self.is_deep:
-            with self._panels(self.columns), self._panels(self.depth):
+            with self.panels.each(self.columns), self.panels.each(self.depth, is_depth=True):
                 self._pack_right()
-                with self._panels(self.rows):
+                with self.panels.each(self.rows):
                     self._block()
         else:
-            with self._panels(self.columns), self._panels(self.rows), self._panels(self.depth):
+            with (
+                self.panels.each(self.columns),
+                self.panels.each(self.rows),
+                self.panels.each(self.depth, is_depth=True),
+            ):
                 with self.scopes.guard(self._is_gone()):
                     self._pack_right()
                 self._block()
 
-    @contextmanager
-    def _panels(self, cut: Cut) -> Iterator[None]:
-        """Code inside runs for every panel, with its base and count bound.
-
-        A sum over nothing has one panel too, of no steps.
-        """
-        builder, is_depth = self.builder, cut is self.depth
-        is_empty: ir.Value | None = None
-        with ExitStack() as stack:
-            for axis in cut.outer:
-                end = self.elements.size(axis.extent)
-                if is_depth and not isinstance(end, ir.Constant):
-                    none = builder.icmp_signed("<", end, I64(1))
-                    is_empty = none if is_empty is None else builder.or_(is_empty, none)
-                    end = builder.select(none, I64(1), end)
-                stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
-                builder = self.builder
-            total = end = self.elements.size(cut.axis.extent)
-            if is_depth and not isinstance(end, ir.Constant):
-                end = builder.select(builder.icmp_signed("<", end, I64(1)), I64(1), end)
-            base = stack.enter_context(self.scopes.loop(cut.base, I64(0), end, cut.run))
-            count = self._smaller(self.builder.sub(total, base), I64(cut.run))
-            if is_empty is not None:
-                count = self.builder.select(is_empty, I64(0), count)
-            self.scopes.bind(cut.count, count)
-            yield
-
     def _is_gone(self) -> ir.Value:
         """Whether other panels have taken the room of the right operand's since the last rows."""
         builder = self.builder
-        first, last = self._ends()
+        first, last = self.panels.ends(self.depth)
         is_first_row = builder.icmp_signed("==", self.scopes.find(self.rows.base), I64(0))
         return builder.or_(is_first_row, builder.not_(builder.and_(first, last)))
-
-    def _smaller(self, a: ir.Value, b: ir.Value) -> ir.Value:
-        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
-
-    def _count(self, cut: Cut) -> ir.Value:
-        """Positions in the current panel."""
-        return self.builder.mul(self.scopes.find(cut.count), I64(cut.size))
 
     # Packing ---------------------------------------------------------------------------------
 
@@ -224,7 +196,7 @@ class _Emission:
         """The tiles of the rows and columns at hand."""
         tile = self.plan.tile
         self._pack_left()
-        columns, rows = self._count(self.columns), self._count(self.rows)
+        columns, rows = self.panels.count(self.columns), self.panels.count(self.rows)
 
         def by_rows() -> AbstractContextManager[ir.Value]:
             return self.scopes.loop("tile.row", I64(0), rows, tile.rows)
@@ -241,7 +213,7 @@ class _Emission:
                 self._tile(row, column, self._here(row, rows, column, columns))
             with self._if_last():
                 self._finish(
-                    row, self._smaller(self.builder.sub(rows, row), I64(tile.rows)), columns
+                    row, smaller(self.builder, self.builder.sub(rows, row), I64(tile.rows)), columns
                 )
 
     def _here(
@@ -249,13 +221,13 @@ class _Emission:
     ) -> tuple[ir.Value, ir.Value]:
         """Rows and columns of a tile that exist."""
         return (
-            self._smaller(self.builder.sub(rows, row), I64(self.plan.tile.rows)),
-            self._smaller(self.builder.sub(columns, column), I64(self.plan.tile.columns)),
+            smaller(self.builder, self.builder.sub(rows, row), I64(self.plan.tile.rows)),
+            smaller(self.builder, self.builder.sub(columns, column), I64(self.plan.tile.columns)),
         )
 
     def _if_last(self) -> AbstractContextManager[None]:
         """Code inside runs for the last panel of depth."""
-        return self.scopes.guard(self._ends()[1]) if self.is_deep else nullcontext()
+        return self.scopes.guard(self.panels.ends(self.depth)[1]) if self.is_deep else nullcontext()
 
     def _tile(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
         """One tile of sums, to where they wait or, from the last panel of depth, to the strip."""
@@ -266,7 +238,7 @@ class _Emission:
         goal, goal_step = self._at(self._memory("strip"), column), I64(self.plan.right_step)
         if self.is_deep or self.is_plain:
             waiting, waiting_step = self._waiting(row, column)
-            is_first, is_last = self._ends()
+            is_first, is_last = self.panels.ends(self.depth)
             begun = builder.select(is_first, begun, waiting)
             step = builder.select(is_first, step, waiting_step)
             if self.is_plain:
@@ -281,27 +253,13 @@ class _Emission:
         if self.plan.has_narrow:
             is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
             tile = builder.select(is_narrow, self.tiles[1], tile)
-        depth = self._count(self.depth)
+        depth = self.panels.count(self.depth)
         right_step = self._memory("table") if self.image else I64(plan.right_step)
         operands = [left, I64(plan.left_step), right, right_step, depth]
         builder.call(tile, [*operands, begun, step, goal, goal_step, *here])
 
     def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
         return self.builder.gep(base, [offset], source_etype=self.element)
-
-    def _ends(self) -> tuple[ir.Value, ir.Value]:
-        """Whether the panel of depth is the first, and whether it is the last."""
-        builder, cut = self.builder, self.depth
-        base = self.scopes.find(cut.base)
-        first = builder.icmp_signed("==", base, I64(0))
-        end = builder.add(base, I64(cut.run))
-        last = builder.icmp_signed(">=", end, self.elements.size(cut.axis.extent))
-        for axis in cut.outer:
-            position = self.scopes.find(axis.name)
-            first = builder.and_(first, builder.icmp_signed("==", position, I64(0)))
-            most = builder.sub(self.elements.size(axis.extent), I64(1))
-            last = builder.and_(last, builder.icmp_signed(">=", position, most))
-        return first, last
 
     def _waiting(self, row: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Where a tile's sums wait between panels of depth, and from row to row."""

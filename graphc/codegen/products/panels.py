@@ -1,0 +1,71 @@
+"""Loops over the panels into which a product's axes are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from llvmlite import ir
+
+from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.products.blocking import Cut
+from graphc.codegen.values import I64
+
+
+def smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The smaller of two numbers."""
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
+class Panels:
+    """Runs code for every panel, and says which one it is."""
+
+    def __init__(self, elements: Elements) -> None:
+        self.elements, self.scopes = elements, elements.scopes
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        return self.scopes.builder
+
+    @contextmanager
+    def each(self, cut: Cut, *, is_depth: bool = False) -> Iterator[None]:
+        """Code inside runs for every panel, with its base and count bound.
+
+        Depth has one panel at least: a sum over nothing is stored as well.
+        """
+        with ExitStack() as stack:
+            empty: list[ir.Value] = []
+            for axis in cut.outer:
+                end = self.elements.size(axis.extent)
+                if is_depth and not isinstance(end, ir.Constant):
+                    empty.append(self.builder.icmp_signed("<", end, I64(1)))
+                    end = self.builder.select(empty[-1], I64(1), end)
+                stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
+            total = end = self.elements.size(cut.axis.extent)
+            if is_depth and not isinstance(end, ir.Constant):
+                none = self.builder.icmp_signed("<", end, I64(1))
+                end = self.builder.select(none, I64(1), end)
+            base = stack.enter_context(self.scopes.loop(cut.base, I64(0), end, cut.run))
+            count = smaller(self.builder, self.builder.sub(total, base), I64(cut.run))
+            for none in empty:
+                count = self.builder.select(none, I64(0), count)
+            self.scopes.bind(cut.count, count)
+            yield
+
+    def count(self, cut: Cut) -> ir.Value:
+        """Positions in the current panel."""
+        return self.builder.mul(self.scopes.find(cut.count), I64(cut.size))
+
+    def ends(self, cut: Cut) -> tuple[ir.Value, ir.Value]:
+        """Whether the current panel is the first, and whether it is the last."""
+        builder = self.builder
+        base = self.scopes.find(cut.base)
+        first = builder.icmp_signed("==", base, I64(0))
+        end = builder.add(base, I64(cut.run))
+        last = builder.icmp_signed(">=", end, self.elements.size(cut.axis.extent))
+        for axis in cut.outer:
+            position = self.scopes.find(axis.name)
+            first = builder.and_(first, builder.icmp_signed("==", position, I64(0)))
+            most = builder.sub(self.elements.size(axis.extent), I64(1))
+            last = builder.and_(last, builder.icmp_signed(">=", position, most))
+        return first, last
