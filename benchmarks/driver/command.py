@@ -132,6 +132,7 @@ def measure_all(
 def _thread_counts(chosen: Chosen, settings: Settings) -> list[int]:
     """Numbers of threads whose limits have to be known."""
     alone = any(workload.reach.concerns_one_thread for workload, _ in chosen)
+    alone = alone or settings.products  # short products are run on one
     return sorted({settings.threads, *([1] if alone else [])})
 
 
