@@ -34,6 +34,9 @@ LEFT_BYTES, RIGHT_BYTES, FEW_BYTES = 420 << 10, 1 << 20, 1 << 19
 #: Rows up to which they are few.
 FEW_ROWS = 256
 
+#: Columns in a panel at most: strips of results are as long, and lie on the stack.
+MOST_COLUMNS = 1024
+
 
 def blocking(product: Product, tile: TileShape) -> Blocking:
     """Sizes of the blocks of a product."""
@@ -44,6 +47,7 @@ def blocking(product: Product, tile: TileShape) -> Blocking:
     is_few = isinstance(height, int) and height <= FEW_ROWS
     right = FEW_BYTES if is_few else RIGHT_BYTES
     columns = max(1, right // (itemsize * max(depth, 1)) // tile.columns) * tile.columns
+    columns = min(columns, MOST_COLUMNS)
     if isinstance(width, int):
         columns = min(columns, -(-width // tile.columns) * tile.columns)
     return Blocking(max(depth, 1), rows, columns)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.codegen.products.blocking import Cut, cut
+from graphc.codegen.products.blocking import RIGHT_BYTES, Cut, cut
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
@@ -129,7 +129,7 @@ def _inside(slide: Slide, columns: Cut) -> tuple[Size, int, Size]:
 
 
 def image(product: Product, depth: Cut) -> Image | None:
-    """How the right operand slides; None if it does not, or too much of an image is of no use."""
+    """How the right operand slides; None if it does not, or its image is too large or too wide."""
     left = [axis for axis in depth.whole if isinstance(axis.extent, int)]
     slides: list[Slide] = []
     for column in product.columns:
@@ -139,7 +139,10 @@ def image(product: Product, depth: Cut) -> Image | None:
         slides.append(slide or Slide(column, None, 0))
         left = [axis for axis in left if slide is None or axis is not slide.depth]
     found = Image(tuple(slides))
-    return found if any(s.reach for s in slides) and _pays(product, found) else None
+    if not any(slide.reach for slide in slides) or not _pays(product, found):
+        return None
+    is_small = found.size(found.panels(), depth) * product.dtype.itemsize <= RIGHT_BYTES
+    return found if is_small else None
 
 
 def _slide(right: Expr, column: Axis, depth: Axis) -> Slide | None:

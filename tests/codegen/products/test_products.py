@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
-from graphc.ir.dtypes import float64
+from graphc.compiler import compile_graph
+from graphc.ir.dtypes import float32, float64
+from graphc.ir.graph import extract
+from graphc.ir.node import Node
+from graphc.ops import ops
 from tests.codegen.products.checking import Checked, Given, k, m, n
 from tests.codegen.products.product_programs import PROGRAMS
 from tests.codegen.targets import chosen
@@ -38,3 +43,61 @@ def test_values_of_known_sizes(name: str) -> None:
     x = Given(float64)
     run = Checked(x.nodes, PROGRAMS[name](x, *STATIC))
     run({"b": 3} if any("b" in str(node.shape) for node in x.nodes) else {})
+
+
+# Room on the stack ---------------------------------------------------------------------------
+
+#: Bytes that a kernel may take: a third of what threads have that are made without being asked.
+MOST_ROOM = (8 << 20) // 3
+
+#: Rows, depth and columns.
+SHAPES = [
+    (m, 1, n), (m, 2, n), (m, 1, 5000), (m, 16, n), (m, k, n), (1000, k, 700), (64, k, 700),
+    (4096, 4096, 4096), (13, 3, n),
+]  # fmt: skip
+
+# data, weights, and padding of convolutions
+IMAGES = [
+    ((n, 1, 300, 400), (9, 1, 1, 1), 0),
+    ((n, 2, 2000, 3000), (3, 2, 1, 1), 0),
+    ((n, 64, 28, 28), (64, 64, 3, 3), 1),
+    ((n, 320, 9, 500), (8, 320, 2, 1), 0),
+    ((n, 3, 90, 400), (8, 3, 30, 30), 0),
+    ((n, 49, 40, 500), (8, 49, 13, 1), 0),
+    ((n, 1, 700, 500), (4, 1, 630, 1), 0),
+]
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_products_leave_room(shape: Any, dtype: Any) -> None:
+    x, (rows, steps, columns) = Given(dtype), shape
+    total = ops.matmul(x(rows, steps), x(steps, columns))
+    assert 0 < room(ops.add(total, total)) < MOST_ROOM
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+@pytest.mark.parametrize(("data", "weights", "pad"), IMAGES, ids=str)
+def test_convolutions_leave_room(data: Any, weights: Any, pad: int, dtype: Any) -> None:
+    x, on_both = Given(dtype), (pad, pad)
+    attrs = {"strides": (1, 1), "low": on_both, "high": on_both, "dilations": (1, 1)}
+    assert 0 < room(ops.convolution(x(*data), x(*weights), **attrs)) < MOST_ROOM
+
+
+def room(node: Node) -> int:
+    """Bytes that the largest kernel of a node takes on the stack."""
+    made = compile_graph(extract("room", [node]), TARGETS["host"], stop="llvm")
+    assert made.modules is not None
+    sizes = {"float": 4, "double": 8, "i64": 8}
+    claimed = re.compile(r"alloca (float|double|i64), i64 (\d+)")
+    return max(
+        sum(sizes[kind] * int(count) for kind, count in claimed.findall(str(module)))
+        for module in made.modules.values()
+    )
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_few_steps_and_any_number_of_columns(steps: int) -> None:
+    x = Given()
+    total = ops.matmul(x(m, steps), x(steps, n))
+    Checked(x.nodes, [ops.add(total, total)])({"m": 40, "n": 2100}, most=3)
