@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import permutations
 
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Dim, Size, Symbol
+from graphc.ir.dims import Dim, Size
 from graphc.schedule.calls import Call
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.statements import (
@@ -158,11 +158,7 @@ def _same_element(load: _Access, store: _Access, common: int) -> bool:
 
 
 def _moves(offset: Size, axis: Axis) -> bool:
-    return axis.extent != 1 and dims.depends_on(offset, _symbol(axis))
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)
+    return axis.extent != 1 and dims.depends_on(offset, axis.symbol)
 
 
 def _is_one_to_one(offset: Size, axes: tuple[Axis, ...]) -> bool:
@@ -181,13 +177,13 @@ def _strides(offset: Size, axes: list[Axis]) -> list[Size] | None:
     strides: list[Size] = []
     rest = offset
     for axis in axes:
-        split = dims.affine(rest, _symbol(axis))
+        split = dims.affine(rest, axis.symbol)
         if split is None:
             return None
         stride, rest = split
         strides.append(-stride if dims.is_nonnegative(-stride) else stride)
     sizes = [size for size in (*strides, rest) if isinstance(size, Dim)]
-    if any(dims.depends_on(size, _symbol(axis)) for size in sizes for axis in axes):
+    if any(dims.depends_on(size, axis.symbol) for size in sizes for axis in axes):
         return None
     return strides
 

@@ -49,8 +49,8 @@ def collapse(axes: tuple[Axis, ...], body: Body) -> tuple[tuple[Axis, ...], Body
 
 def _runs_straight(body: Body, outer: Axis, inner: Axis) -> bool:
     """Whether every position depends on the two axes only through outer*extent + inner."""
-    a, b = (Symbol(axis.name, axis.extent - 1) for axis in (outer, inner))
-    return all(_joins(size, a, b, inner.extent) for size in _positions(body))
+    pair = outer.symbol, inner.symbol
+    return all(_joins(size, *pair, inner.extent) for size in _positions(body))
 
 
 def _joins(size: Size, outer: Symbol, inner: Symbol, extent: Size) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from graphc.ir import dims, lowering, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir import lowering, scalar
+from graphc.ir.dims import Size
 from graphc.ir.dtypes import int64
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
@@ -81,14 +81,8 @@ def _update_loops(axes: tuple[Axis, ...], update: Update) -> tuple[Statement, ..
 
 def _lanes_stay_apart(axis: Axis, offset: Size) -> bool:
     """Whether neighbours along the axis are added at neighbouring places."""
-    atom = Symbol(axis.name, axis.extent - 1)
-    split = dims.affine(offset, atom)
     computed = scalar.opaque_values(offset)
-    return (
-        split is not None
-        and split[0] == 1
-        and not any(value.depends_on(atom) for value in computed)
-    )
+    return axis.step(offset) == 1 and not any(value.depends_on(axis.symbol) for value in computed)
 
 
 def _all_in_range(offset: Size) -> Expr | None:

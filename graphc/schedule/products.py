@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphc.ir import dims, lowering, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
@@ -118,9 +118,7 @@ def _is_turned(
 
 def _step(expr: Expr, axis: Axis) -> Size | None:
     """By how much the loads of an expression move with an axis, those that do."""
-    symbol = Symbol(axis.name, axis.extent - 1)
-    splits = [dims.affine(e.offset, symbol) for e in scalar.walk((expr,)) if e.name == "load"]
-    steps = {None if split is None else split[0] for split in splits} - {0}
+    steps = {axis.step(e.offset) for e in scalar.walk((expr,)) if e.name == "load"} - {0}
     return steps.pop() if len(steps) == 1 else None
 
 

@@ -89,8 +89,8 @@ class _Move:
 
     def __init__(self, old: Axis, new: Axis, inside: list[tuple[Axis, str]]) -> None:
         self.old, self.new = old, new
-        self.symbol = _symbol(old)
-        self.inside = {_symbol(axis): replace(axis, name=name) for axis, name in inside}
+        self.symbol = old.symbol
+        self.inside = {axis.symbol: replace(axis, name=name) for axis, name in inside}
 
     def offset(self, size: Size) -> Size:
         """position + E*k + c becomes position + $n*k + c, for the extent E of the old axis."""
@@ -137,7 +137,3 @@ class _Move:
             return self.new.extent
         many, rest = dims.divide(size, self.old.extent)
         return many * self.new.extent if rest == 0 and many != 0 else size
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from graphc.ir import scalar
-from graphc.ir.dims import Size, symbol
+from graphc.ir import dims, scalar
+from graphc.ir.dims import Size, Symbol, symbol
 from graphc.ir.dtypes import DType
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check
@@ -23,6 +23,16 @@ class Axis:
     def position(self) -> Size:
         """The loop's running position; 0 if there is no other."""
         return 0 if self.extent == 1 else symbol(self.name, self.extent - 1)
+
+    @property
+    def symbol(self) -> Symbol:
+        """The position as it stands in offsets."""
+        return Symbol(self.name, self.extent - 1)
+
+    def step(self, size: Size) -> Size | None:
+        """How much a size grows from position to position; None if not by the same everywhere."""
+        split = dims.affine(size, self.symbol)
+        return None if split is None else split[0]
 
     def __str__(self) -> str:
         return f"{self.name} < {self.extent}"

@@ -13,7 +13,7 @@ from math import lcm
 from graphc.codegen.nests.known import simplified
 from graphc.codegen.nests.short_rows import is_near, offsets_in
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Quotient, Remainder, Size, Symbol
+from graphc.ir.dims import Quotient, Remainder, Size
 from graphc.schedule.statements import Axis, Loop, Statement, Store
 
 #: The longest period, and the most expressions of a body that is repeated as often.
@@ -56,12 +56,11 @@ def _moved(store: Store, position: dict[str, Size]) -> Store:
 
 def _period(stores: tuple[Statement, ...], axis: Axis) -> int:
     """The least common multiple of what the position is divided by; 1 for nothing."""
-    symbol = Symbol(axis.name, axis.extent - 1)
     period = 1
     for size in offsets_in(stores):
         for atom in size.atoms() if isinstance(size, dims.Dim) else ():
             match atom:
-                case Quotient(a, int(d)) | Remainder(a, int(d)) if dims.depends_on(a, symbol):
+                case Quotient(a, int(d)) | Remainder(a, int(d)) if dims.depends_on(a, axis.symbol):
                     period = lcm(period, d)
                 case _:
                     pass

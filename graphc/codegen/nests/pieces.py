@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from graphc.codegen.nests.known import position_of, simplified
 from graphc.codegen.nests.short_rows import operations_in
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Dim, Quotient, Size, Symbol
+from graphc.ir.dims import Dim, Quotient, Size
 from graphc.ir.dtypes import bool_
 from graphc.ir.scalar import Expr
 from graphc.schedule.statements import Axis, Loop, Statement, Store, roots_of
@@ -57,7 +57,7 @@ def same_everywhere(loop: Loop) -> Expr | None:
     if not loop.vector or not all(isinstance(statement, Store) for statement in loop.body):
         return None
     exprs = list(scalar.walk(tuple(expr for s in loop.body for expr in roots_of(s))))
-    symbol = Symbol(loop.axis.name, loop.axis.extent - 1)
+    symbol = loop.axis.symbol
     for expr in _conditions(exprs) if len(exprs) <= MOST_EXPRESSIONS else ():
         is_plain = expr.name in ("lt", "ge") and None not in map(position_of, expr.args)
         if is_plain and not expr.depends_on(symbol):
@@ -91,7 +91,7 @@ def _change(condition: Expr, axis: Axis) -> Size | None:
     left, right = (position_of(arg) for arg in condition.args)
     if left is None or right is None:
         return None
-    symbol = Symbol(axis.name, axis.extent - 1)
+    symbol = axis.symbol
     if dims.depends_on(right, symbol):
         return None
     left, right = _undivided(left, right)

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from graphc.codegen.nests.short_rows import operations_in
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.jamming import MOST_KEPT
 from graphc.schedule.statements import (
@@ -34,7 +33,7 @@ def runs_straight(loop: Loop) -> bool:
     """Whether everything read and written lies side by side along the loop, or in one place."""
     axis = loop.axis
     for statement in walk(loop.body):
-        if not all(_step(size, axis) in (0, 1) for size in sizes_of(statement)):
+        if not all(axis.step(size) in (0, 1) for size in sizes_of(statement)):
             return False
     roots = tuple(expr for statement in walk(loop.body) for expr in roots_of(statement))
     return all(_is_straight(expr, axis) for expr in scalar.walk(roots))
@@ -42,19 +41,10 @@ def runs_straight(loop: Loop) -> bool:
 
 def _is_straight(expr: Expr, axis: Axis) -> bool:
     if expr.name == "load":
-        return _step(expr.offset, axis) in (0, 1)
+        return axis.step(expr.offset) in (0, 1)
     if expr.name in ("index", "checked"):
-        return not any(dims.depends_on(size, _symbol(axis)) for size in expr.indices())
+        return not any(dims.depends_on(size, axis.symbol) for size in expr.indices())
     return True
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)
-
-
-def _step(size: Size, axis: Axis) -> Size | None:
-    split = dims.affine(size, _symbol(axis))
-    return None if split is None else split[0]
 
 
 def kept_row(loop: Loop) -> Update | Store | None:
@@ -62,8 +52,8 @@ def kept_row(loop: Loop) -> Update | Store | None:
     match loop.body:
         case (Loop(axis, ((Update() | Store()) as change,), True),) if not loop.vector:
             known = isinstance(axis.extent, int) and axis.extent <= MOST_KEPT
-            fixed = not dims.depends_on(change.offset, _symbol(loop.axis))
-            straight = _step(change.offset, axis) == 1
+            fixed = not dims.depends_on(change.offset, loop.axis.symbol)
+            straight = axis.step(change.offset) == 1
             return change if known and fixed and straight and _combines(change) else None
         case _:
             return None
@@ -85,5 +75,5 @@ def old_value(change: Store) -> Expr:
 
 def moved(change: Update | Store, axis: Axis, ahead: int) -> Update | Store:
     """The statement of a position further along an axis on which only its value depends."""
-    position = dims.of_atom(_symbol(axis)) + ahead
+    position = dims.of_atom(axis.symbol) + ahead
     return replace(change, value=change.value.substitute({axis.name: position}))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from graphc.codegen.nests.combining import State, finished, grown
 from graphc.codegen.nests.known import simplified
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.statements import (
     Axis,
@@ -111,8 +111,8 @@ def offsets_in(stores: tuple[Statement, ...]) -> list[Size]:
 
 def is_near(size: Size, axis: Axis) -> bool:
     """Whether neighbouring positions of the axis lead to neighbouring elements, or nearly so."""
-    split = dims.affine(size, Symbol(axis.name, axis.extent - 1))
-    return split is not None and isinstance(split[0], int) and abs(split[0]) <= MOST_IN_ROW
+    step = axis.step(size)
+    return isinstance(step, int) and abs(step) <= MOST_IN_ROW
 
 
 def operations_in(body: tuple[Statement, ...]) -> int:

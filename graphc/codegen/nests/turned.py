@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import substituted
 from graphc.schedule.statements import Axis, Loop, Statement, Store, roots_of
@@ -122,14 +122,9 @@ def _read_across(
         and not expr.args
         and str(expr.source) not in written
         and not scalar.opaque_values(expr.offset)
-        and _step(expr.offset, rows) == 1
-        and _is_far(_step(expr.offset, columns))
+        and rows.step(expr.offset) == 1
+        and _is_far(columns.step(expr.offset))
     ]
-
-
-def _step(offset: Size, axis: Axis) -> Size | None:
-    split = dims.affine(offset, Symbol(axis.name, axis.extent - 1))
-    return None if split is None else split[0]
 
 
 def _is_far(step: Size | None) -> bool:

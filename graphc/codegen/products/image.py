@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from graphc.codegen.products.blocking import RIGHT_BYTES, Cut, cut
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.statements import Axis, Product
 
@@ -148,19 +148,17 @@ def image(product: Product, depth: Cut) -> Image | None:
 def _slide(right: Expr, column: Axis, depth: Axis) -> Slide | None:
     """How a column moves with an axis of depth, if all that is read depends on their sum."""
     loads = [expr for expr in scalar.walk((right,)) if expr.name == "load"]
-    a, b = _symbol(column), _symbol(depth)
     for load in loads:
-        steps = dims.affine(load.offset, a), dims.affine(load.offset, b)
-        if steps[0] is None or steps[1] is None:
+        by_column, by_depth = column.step(load.offset), depth.step(load.offset)
+        if by_column is None or by_depth is None:
             return None
-        by_column, by_depth = steps[0][0], steps[1][0]
         if not isinstance(by_column, int) or not isinstance(by_depth, int) or by_column == 0:
             continue
         if by_depth == 0 or by_depth % by_column:
             return None
         by = by_depth // by_column
         together = right.substitute({column.name: dims.symbol("$sum") - by * depth.position})
-        return None if together.depends_on(b) else Slide(column, depth, by)
+        return None if together.depends_on(depth.symbol) else Slide(column, depth, by)
     return None
 
 
@@ -173,7 +171,3 @@ def _pays(product: Product, found: Image) -> bool:
     rows = product.row.extent
     height = rows if isinstance(rows, int) else TYPICAL_ROWS
     return wide * height <= used * (height + PACKING)
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)

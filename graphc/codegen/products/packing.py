@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
-from graphc.codegen.products.tile import LINE, fetch
+from graphc.codegen.products.tile import fetch
 from graphc.codegen.scopes import Window
 from graphc.codegen.values import I64, lane_numbers, memory_type, splat
-from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir import scalar
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import collapse
 from graphc.schedule.points import nest
@@ -42,20 +42,15 @@ def plain_rows(axes: tuple[Axis, ...], store: Store) -> Rows | None:
     if len(axes) != 2 or load.name != "load" or load.args or scalar.opaque_values(load.offset):
         return None
     row, along = axes
-    steps = [_step(load.offset, axis) for axis in axes]
-    if steps[1] != 1 or steps[0] is None or _step(store.offset, along) != 1:
+    step = row.step(load.offset)
+    if step is None or along.step(load.offset) != 1 or along.step(store.offset) != 1:
         return None
-    return Rows(row, along, steps[0])
+    return Rows(row, along, step)
 
 
 def is_conditional(store: Store) -> bool:
     """Whether what is packed is read under conditions."""
     return any(e.name == "load" and e.args for e in scalar.walk((store.value,)))
-
-
-def _step(offset: Size, axis: Axis) -> Size | None:
-    split = dims.affine(offset, Symbol(axis.name, axis.extent - 1))
-    return None if split is None else split[0]
 
 
 def emit_copy(elements: Elements, rows: Rows, store: Store, lanes: int) -> None:
@@ -78,9 +73,8 @@ def _fetch_row(elements: Elements, load: Expr, step: Size, lanes: int) -> None:
     pointer, dtype = elements.buffers[str(load.source)]
     rows = builder.mul(elements.size(step), I64(AHEAD))
     place = builder.add(elements.size(load.offset), rows)
-    for k in range(0, lanes, LINE // dtype.itemsize):
-        offset = builder.add(place, I64(k))
-        fetch(builder, builder.gep(pointer, [offset], source_etype=memory_type(dtype)))
+    start = builder.gep(pointer, [place], source_etype=memory_type(dtype))
+    fetch(builder, start, lanes * dtype.itemsize)
 
 
 @contextmanager

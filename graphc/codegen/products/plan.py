@@ -8,8 +8,7 @@ from graphc.codegen.products.blocking import MOST_DEPTH, Blocking, Cut, blocking
 from graphc.codegen.products.image import Image, image
 from graphc.codegen.products.tile import TileShape, tile_shape
 from graphc.codegen.target import Target
-from graphc.ir import dims, scalar
-from graphc.ir.dims import Symbol
+from graphc.ir import scalar
 from graphc.schedule.statements import Product
 
 
@@ -80,7 +79,5 @@ def plan(product: Product, target: Target) -> Plan:
 
 def _runs_by_rows(product: Product) -> bool:
     """Whether neighbouring rows are neighbours in what the left operand reads."""
-    symbol = Symbol(product.row.name, product.row.extent - 1)
     loads = [expr for expr in scalar.walk((product.left,)) if expr.name == "load"]
-    splits = [dims.affine(load.offset, symbol) for load in loads]
-    return bool(splits) and all(split is not None and split[0] == 1 for split in splits)
+    return bool(loads) and all(product.row.step(load.offset) == 1 for load in loads)

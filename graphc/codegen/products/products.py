@@ -2,15 +2,14 @@
 
 Panels of the right operand are packed by depth and columns, rows of the left one beside them; both
 are read through the expressions that the kernel has for them, so a view, a conversion or a formula
-costs no pass of its own. A tile's results go to a small square, from which the product's statements
-read them. Where depth takes several panels, sums wait in the memory of a result, if there is one
-to which nothing else belongs, else in a block of their own.
+costs no pass of its own. A tile's results go to a strip of its rows, from which the product's
+statements read them. Where depth takes several panels, sums wait in the memory of a result, if
+there is one to which nothing else belongs, else in a block of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
@@ -212,18 +211,18 @@ class _Emission:
             with by_columns() as column:
                 self._tile(row, column, self._here(row, rows, column, columns))
             with self._if_last():
-                self._finish(
-                    row, smaller(self.builder, self.builder.sub(rows, row), I64(tile.rows)), columns
-                )
+                self._finish(row, self._left(row, rows, tile.rows), columns)
 
     def _here(
         self, row: ir.Value, rows: ir.Value, column: ir.Value, columns: ir.Value
     ) -> tuple[ir.Value, ir.Value]:
         """Rows and columns of a tile that exist."""
-        return (
-            smaller(self.builder, self.builder.sub(rows, row), I64(self.plan.tile.rows)),
-            smaller(self.builder, self.builder.sub(columns, column), I64(self.plan.tile.columns)),
-        )
+        tile = self.plan.tile
+        return self._left(row, rows, tile.rows), self._left(column, columns, tile.columns)
+
+    def _left(self, place: ir.Value, end: ir.Value, most: int) -> ir.Value:
+        """How many there are from a place on, up to a tile's number of them."""
+        return smaller(self.builder, self.builder.sub(end, place), I64(most))
 
     def _if_last(self) -> AbstractContextManager[None]:
         """Code inside runs for the last panel of depth."""
@@ -270,21 +269,19 @@ class _Emission:
             offset = self.builder.add(self.builder.mul(row, step), column)
             return self._at(self._memory("sums"), offset), step
         target, offset_of, step_size = self.waiting
-        with self._positions(row, column):
-            start = self.elements.size(dims.substitute(offset_of, self._at_tile()))
-            return (
-                self._at(self.elements.buffers[target][0], start),
-                self.elements.size(step_size),
-            )
+        start = self.elements.size(dims.substitute(offset_of, self._corner(row, column)))
+        return self._at(self.elements.buffers[target][0], start), self.elements.size(step_size)
 
-    @contextmanager
-    def _positions(self, row: ir.Value, column: ir.Value) -> Iterator[None]:
-        """The row and column of the tile's corner, within the product, under names."""
+    def _corner(self, row: ir.Value, column: ir.Value) -> dict[str, Size]:
+        """The product's row and column at those of the current panels, under names bound here."""
         builder = self.builder
         base = builder.add(self.scopes.find(self.rows.base), row)
         self.scopes.bind("tile.row.place", base)
         self.scopes.bind("tile.column.place", builder.add(self._first_column(), column))
-        yield
+        return {
+            self.product.row.name: dims.symbol("tile.row.place"),
+            self.product.column.name: dims.symbol("tile.column.place"),
+        }
 
     def _first_column(self) -> ir.Value:
         """Where the panel of columns begins, counted through all of them."""
@@ -300,12 +297,6 @@ class _Emission:
             place = self.builder.add(self.builder.mul(place, extent), here)
         return place
 
-    def _at_tile(self) -> dict[str, Size]:
-        return {
-            self.product.row.name: dims.symbol("tile.row.place"),
-            self.product.column.name: dims.symbol("tile.column.place"),
-        }
-
     # Results ---------------------------------------------------------------------------------
 
     def _finish(self, row: ir.Value, rows: ir.Value, columns: ir.Value) -> None:
@@ -319,17 +310,16 @@ class _Emission:
         strip = true = cast(Size, 0)
         for axis, wide in zip((*lines, last), self._widths(), strict=True):
             strip, true = strip * wide + axis.position, true * axis.extent + axis.position
-        with self._positions(row, I64(0)):
-            corner = self._at_tile()
-            inner = (dims.symbol("strip.row", self.plan.tile.rows - 1), true)
-            moved = {name: corner[name] + at for name, at in zip(corner, inner, strict=True)}
-            body = substituted(self.product.body, moved)
-            with ExitStack() as stack:
-                stack.enter_context(self.scopes.loop("strip.row", I64(0), rows))
-                for axis in lines:
-                    end = self.elements.size(axis.extent)
-                    stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
-                self._line(last, strip, body)
+        moved = self._corner(row, I64(0))
+        moved[self.product.row.name] += dims.symbol("strip.row", self.plan.tile.rows - 1)
+        moved[self.product.column.name] += true
+        body = substituted(self.product.body, moved)
+        with ExitStack() as stack:
+            stack.enter_context(self.scopes.loop("strip.row", I64(0), rows))
+            for axis in lines:
+                end = self.elements.size(axis.extent)
+                stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
+            self._line(last, strip, body)
 
     def _lines(self) -> tuple[Axis, ...]:
         """The axes of a panel's columns that exist; one where they lie side by side."""
@@ -349,18 +339,14 @@ class _Emission:
         loads = rows_read(self.product)
         if not loads:
             return
-        with self._positions(row, column):
-            corner = self._at_tile()
-            corner[self.product.row.name] += dims.symbol("tile.ahead", self.plan.tile.rows - 1)
-            with self.scopes.loop("tile.ahead", I64(0), rows):
-                for load in loads:
-                    pointer, dtype = self.elements.buffers[str(load.source)]
-                    offset = self.elements.size(dims.substitute(load.offset, corner))
-                    type_ = memory_type(dtype)
-                    for k in range(0, self.plan.tile.columns, LINE // dtype.itemsize):
-                        place = self.builder.add(offset, I64(k))
-                        address = self.builder.gep(pointer, [place], source_etype=type_)
-                        fetch(self.builder, address)
+        corner = self._corner(row, column)
+        corner[self.product.row.name] += dims.symbol("tile.ahead", self.plan.tile.rows - 1)
+        with self.scopes.loop("tile.ahead", I64(0), rows):
+            for load in loads:
+                pointer, dtype = self.elements.buffers[str(load.source)]
+                offset = self.elements.size(dims.substitute(load.offset, corner))
+                start = self.builder.gep(pointer, [offset], source_etype=memory_type(dtype))
+                fetch(self.builder, start, self.plan.tile.columns * dtype.itemsize)
 
     def _line(self, axis: Axis, strip: Size, body: Body) -> None:
         """Neighbouring results, a vector at a time; the strip has them at an offset."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from graphc.ir import dims, scalar
-from graphc.ir.dims import Size, Symbol
+from graphc.ir import scalar
+from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
-from graphc.schedule.statements import Axis, Product, Store, roots_of, walk
+from graphc.schedule.statements import Product, Store, roots_of, walk
 
 
 def waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size, Size] | None:
@@ -24,10 +24,9 @@ def waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size, 
             continue
         if statement.target in reads | shared:
             continue
-        by_column = dims.affine(statement.offset, _symbol(product.column))
-        by_row = dims.affine(statement.offset, _symbol(product.row))
-        if by_column is not None and by_column[0] == 1 and by_row is not None:
-            return statement.target, statement.offset, by_row[0]
+        by_row = product.row.step(statement.offset)
+        if product.column.step(statement.offset) == 1 and by_row is not None:
+            return statement.target, statement.offset, by_row
     return None
 
 
@@ -38,9 +37,7 @@ def rows_read(product: Product) -> list[Expr]:
     for expr in scalar.walk(roots):
         if expr.name != "load" or scalar.opaque_values(expr.offset):
             continue
-        by_column = dims.affine(expr.offset, _symbol(product.column))
-        by_row = dims.affine(expr.offset, _symbol(product.row))
-        if by_column is not None and by_column[0] == 1 and by_row is not None and by_row[0] != 0:
+        if product.column.step(expr.offset) == 1 and product.row.step(expr.offset) not in (None, 0):
             found.setdefault((str(expr.source), expr.offset), expr)
     return list(found.values())
 
@@ -52,7 +49,3 @@ def is_plain(product: Product) -> bool:
             return value is scalar.local(product.result, product.dtype)
         case _:
             return False
-
-
-def _symbol(axis: Axis) -> Symbol:
-    return Symbol(axis.name, axis.extent - 1)

@@ -14,6 +14,7 @@ from llvmlite import ir
 from graphc.codegen.target import Target
 from graphc.codegen.values import (
     I1,
+    I8,
     I32,
     I64,
     POINTER,
@@ -75,10 +76,12 @@ def _even(rows: Size, most: int) -> int:
     return min(range(max(1, few), most + 1), key=lambda n: (-(-rows // n) * (n + 1), -n))
 
 
-def fetch(builder: ir.IRBuilder, address: ir.Value) -> None:
-    """Bring an address into the cache, if there is memory at it."""
-    kinds = (ir.Constant(I32, kind) for kind in (0, 3, 1))  # to read, keep it near, data
-    overloaded(builder, "llvm.prefetch.p0", VOID, address, *kinds)
+def fetch(builder: ir.IRBuilder, start: ir.Value, size: int) -> None:
+    """Bring so many bytes from an address on into the cache, if there is memory at it."""
+    kinds = [ir.Constant(I32, kind) for kind in (0, 3, 1)]  # to read, keep it near, data
+    for k in range(0, size, LINE):
+        address = builder.gep(start, [I64(k)], source_etype=I8)
+        overloaded(builder, "llvm.prefetch.p0", VOID, address, *kinds)
 
 
 def tile_name(element: ir.Type, shape: TileShape, left_row: int) -> str:
@@ -167,13 +170,9 @@ class _Tile:
 
     def _fetch_ahead(self, source: ir.Value, step: ir.Value) -> None:
         """Ask for what the tile below will begin with: it would have to wait for it."""
-        below = self._cell(source, step, self.shape.rows, 0)
-        lanes = LINE // self.size
         for r in range(self.shape.rows):
-            for column in range(0, self.shape.columns, lanes):
-                offset = self.builder.add(self.builder.mul(step, I64(r)), I64(column))
-                address = self.builder.gep(below, [offset], source_etype=self.element)
-                fetch(self.builder, address)
+            below = self._cell(source, step, self.shape.rows + r, 0)
+            fetch(self.builder, below, self.shape.columns * self.size)
 
     def _number(self, r: int, v: int) -> int:
         return r * self.shape.vectors + v
