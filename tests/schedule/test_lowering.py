@@ -18,7 +18,7 @@ from graphc.ops import ops
 from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Workspace
 from graphc.schedule.lowering import own_results, schedule
-from graphc.schedule.rows import SCRATCH_BYTES
+from graphc.schedule.stages import SCRATCH_BYTES
 from graphc.schedule.statements import Fold, Loop, Sort
 from tests.properties.random_graphs import Twins, script_of
 from tests.schedule.interface_kernels import INTERFACE_KERNELS
