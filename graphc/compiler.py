@@ -29,6 +29,7 @@ from graphc.memory.ordering import ordered
 from graphc.memory.plan import MemoryPlan
 from graphc.memory.sharing import Sharing, share
 from graphc.passes.pipeline import PassRecord, run_passes
+from graphc.schedule.bands.cutting import in_bands
 from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Kernel, Schedule, Workspace
 from graphc.schedule.lowering import own_results, schedule
@@ -135,8 +136,8 @@ def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
 
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
-    made.prepared = own_results(split_reductions(made.optimized))
-    made.schedule = with_common_kernels(schedule(made.prepared))
+    made.prepared, bands = in_bands(own_results(split_reductions(made.optimized)))
+    made.schedule = with_common_kernels(schedule(made.prepared, bands))
 
 
 def _plan(made: Compilation) -> None:

@@ -101,9 +101,11 @@ class _Accesses:
                     self._read(statement, loops, axes)
 
     def _keep(self, product: Product) -> None:
-        """The operands of a product are read block by block, in no order that is promised."""
+        """What a product reads is read block by block, in no order that is promised."""
         loads = (expr for expr in scalar.walk(roots_of(product)) if expr.name == "load")
         self.kept.update(str(load.source) for load in loads)
+        if product.onto:
+            self.kept.update(store.target for store in product.body if isinstance(store, Store))
 
     def _inside(
         self, axis: Axis, loops: tuple[int, ...], axes: tuple[Axis, ...]

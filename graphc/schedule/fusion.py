@@ -19,6 +19,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import aligned_dims, is_same_position, without_ones
+from graphc.schedule.bands.cutting import Band
 from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.keeping import is_buffer, is_literal, once_computed
 
@@ -45,7 +46,8 @@ Links = dict[Node, Link]
 class Group:
     """Values computed by one kernel over a common domain, the leading `rank` dims.
 
-    `firm`: the domain must stay as it is. `chunked`: a long vector is reduced in chunks.
+    `firm`: the domain must stay as it is. `chunked`: a long vector is reduced in chunks. `band`: it
+    has wide values of few rows at a time.
     """
 
     shape: Shape
@@ -54,6 +56,7 @@ class Group:
     firm: bool = False
     chunked: bool = False
     open: bool = True
+    band: Band | None = None
     nodes: list[Node] = field(default_factory=list)
     weight: int = 0
 
@@ -84,11 +87,12 @@ class Fusion:
     links: dict[Node, Links]
 
 
-def fuse(graph: Graph) -> Fusion:
-    """Cut a graph into kernels. Linear in its size."""
-    reasons, weights = once_computed(graph)
+def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
+    """Cut a graph into kernels, of which some are given as bands. Linear in its size."""
+    views = frozenset(view for band in bands for view in band.views)
+    reasons, weights = once_computed(graph, views)
     links = _all_links(graph, reasons)
-    groups = _Grouping(links, weights).run([node for node in graph.nodes if node in reasons])
+    groups = _Grouping(links, weights).run([node for node in graph.nodes if node in reasons], bands)
     home = {node: group for group in groups for node in group.nodes}
     kept = set(graph.roots)
     for node, group in home.items():
@@ -184,9 +188,17 @@ class _Grouping:
         self.by_points: dict[tuple[Shape, int], Group] = {}
         self.needed: set[Group] = set()
 
-    def run(self, nodes: list[Node]) -> list[Group]:
+    def run(self, nodes: list[Node], bands: tuple[Band, ...]) -> list[Group]:
         """The groups in running order."""
+        bands_of = {node: band for band in bands for node in band.nodes}
+        once = frozenset(nodes)
         for node in nodes:
+            if node in self.home:
+                continue
+            if node in bands_of:
+                band = bands_of[node]
+                self._put_band(band, [one for one in band.nodes if one in once])
+                continue
             wish = _wish(node)
             group = self._find(node, wish) or self._start(node, wish)
             self._put(node, group)
@@ -200,6 +212,14 @@ class _Grouping:
         group.open = not wish.alone
         self.groups.append(group)
         return group
+
+    def _put_band(self, band: Band, nodes: list[Node]) -> None:
+        """A group of a band's values. All that they need has been put before the first of them."""
+        level = 1 + max(map(self._level, nodes))
+        group = Group(band.shape, len(band.shape) - 1, level, firm=True, open=False, band=band)
+        self.groups.append(group)
+        for node in nodes:
+            self._put(node, group)
 
     def _put(self, node: Node, group: Group) -> None:
         group.nodes.append(node)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from graphc.ir import dims
 from graphc.ir.graph import Graph
 from graphc.ir.lowering import Buffer, Pointwise, Reduce
@@ -34,8 +36,13 @@ def is_literal(node: Node) -> bool:
     return node.op.name == "constant" and node.tensor.size == 1
 
 
-def once_computed(graph: Graph) -> tuple[dict[Node, str], dict[Node, int]]:
-    """The values that are computed once, with the reason for each, and the sizes of expressions."""
+def once_computed(
+    graph: Graph, inline: Container[Node] = ()
+) -> tuple[dict[Node, str], dict[Node, int]]:
+    """The values that are computed once, with the reason for each, and the sizes of expressions.
+
+    Those of `inline` never are, whatever they cost.
+    """
     users = graph.users()
     outputs = set(graph.roots)
     reasons: dict[Node, str] = {}
@@ -44,15 +51,15 @@ def once_computed(graph: Graph) -> tuple[dict[Node, str], dict[Node, int]]:
     for node in graph.nodes:
         if is_buffer(node) or is_literal(node):
             continue
-        inline = [operand for operand in node.inputs if operand not in reasons]
-        cost[node] = node.op.cost + sum(cost.get(operand, 0) for operand in inline)
-        sizes = [weight.get(operand, (0, 0)) for operand in inline]
+        again = [operand for operand in node.inputs if operand not in reasons]
+        cost[node] = node.op.cost + sum(cost.get(operand, 0) for operand in again)
+        sizes = [weight.get(operand, (0, 0)) for operand in again]
         weight[node] = (
             1 + sum(size[0] for size in sizes),
             1 + max((s[1] for s in sizes), default=0),
         )
         reason = _reason(node, users[node], node in outputs, cost[node], weight[node])
-        if reason:
+        if reason and node not in inline:
             reasons[node] = reason
     return reasons, {node: nodes for node, (nodes, _) in weight.items()}
 

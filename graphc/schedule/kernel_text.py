@@ -75,10 +75,11 @@ class _Writer:
                     f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
                 ]
                 return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
-            case Product(result, _, _, _, _, depth, left, right, body):
+            case Product(result, _, _, _, _, depth, left, right, body, onto):
                 one, other = (part.text(self.names) for part in (left, right))
+                begun = "onto what is there, " if onto else ""
                 return [
-                    f"{indent}{result} = sum over {' and '.join(map(str, depth))} of",
+                    f"{indent}{result} = {begun}sum over {' and '.join(map(str, depth))} of",
                     f"{indent}    {one}",
                     f"{indent}  * {other}",
                     f"{indent}for {self._places(statement)}:",

@@ -10,6 +10,8 @@ from graphc.ir.location import created_at
 from graphc.ir.lowering import Library, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.schedule.bands.cutting import Band
+from graphc.schedule.bands.kernel import band_kernel
 from graphc.schedule.fusion import Fusion, Group, fuse
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Launch, Schedule
@@ -42,7 +44,7 @@ def own_results(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=outputs, updates=updates)
 
 
-def schedule(graph: Graph) -> Schedule:
+def schedule(graph: Graph, bands: tuple[Band, ...] = ()) -> Schedule:
     """Cut a graph into kernels in running order; every result must be a node of its own.
 
     CompileError for an op without a lowering.
@@ -54,7 +56,7 @@ def schedule(graph: Graph) -> Schedule:
                 op=node.op.name,
                 location=node.location,
             )
-    fusion = fuse(graph)
+    fusion = fuse(graph, bands)
     launches = tuple(_launch(group, fusion) for group in fusion.groups)
     return Schedule(launches, tuple(separations(fusion)))
 
@@ -62,6 +64,8 @@ def schedule(graph: Graph) -> Schedule:
 def _launch(group: Group, fusion: Fusion) -> Launch:
     first = group.nodes[0]
     match first.op.lowering:
+        case _ if group.band is not None:
+            kernel = band_kernel(group, fusion)
         case Scan():
             kernel = scan_kernel(group, fusion)
         case Scatter():

@@ -1,8 +1,9 @@
 """Sums of products over a long depth and few results, in parts that can run at once.
 
 A gradient with respect to weights sums over a whole batch and has few results: fewer than would
-keep several threads busy. Such a sum is cut into PARTS along its first axis of depth, and a second
-step adds the parts up. Whether it is, follows from the shapes alone, and so do the bits.
+keep several threads busy, and in each dim fewer than the sum has steps. Such a sum is cut into
+PARTS along its first axis of depth, and a second step adds the parts up. Whether it is, follows
+from the shapes alone, and so do the bits.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ def in_parts(node: Node) -> Node | None:
         return None
     results, extents = node.tensor.size, rule.extents(node)
     if not isinstance(results, int) or results > MOST_RESULTS or not _is_long(results, extents):
+        return None
+    steps = dims.product(extents)
+    if isinstance(steps, int) and any(isinstance(n, int) and n >= steps for n in node.shape):
         return None
     shape = (PARTS, *node.shape)
     type_ = TensorType(node.dtype, shape)

@@ -159,11 +159,11 @@ class _Blocks:
         height = dims.product(shape[k] for k in roles.rows)
         width = tuple(shape[k] for k in roles.columns)
         row_block, column_block = _block_sizes(height, width)
-        rows, columns = _count(height, row_block), _count(dims.product(width), column_block)
+        rows, columns = count(height, row_block), count(dims.product(width), column_block)
         block = builder.axis(dims.product((*stack, rows, columns)))
         *place, row_number, column_number = delinearize(block.position, (*stack, rows, columns))
-        row = builder.axis(_extent(height, row_block, row_number))
-        column = builder.axis(_extent(dims.product(width), column_block, column_number))
+        row = builder.axis(extent(height, row_block, row_number))
+        column = builder.axis(extent(dims.product(width), column_block, column_number))
         inner = (column,) if len(width) == 1 else tuple(builder.axis(size) for size in width)
         at_row = delinearize(row_block * row_number + row.position, self._sizes(roles.rows))
         at_column = (
@@ -234,13 +234,14 @@ def _block(size: Size, limits: Limits, unknown: int) -> int:
     return max(1, min(size, -(-size // (count * UNIT)) * UNIT))
 
 
-def _count(size: Size, block: Size) -> Size:
+def count(size: Size, block: Size) -> Size:
+    """How many blocks cover the rows or columns."""
     if size == block:
         return 1
     return dims.floordiv(size + block - 1, block)
 
 
-def _extent(size: Size, block: Size, number: Size) -> Size:
+def extent(size: Size, block: Size, number: Size) -> Size:
     """Rows or columns of a block, of which the last may be short."""
     if isinstance(size, int) and isinstance(block, int) and size % block == 0:
         return block

@@ -21,18 +21,43 @@ from graphc.schedule.statements import Axis, Statement
 Buffer = Node | Workspace
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Scratch that holds a value's elements at the current position in its first `rank` dims.
+
+    In the dims after those it may have only elements from `starts` on. `step`: elements from one
+    position in the first of them to the next, where that is not the size of what is inside.
+    """
+
+    name: str
+    rank: int
+    starts: Index = ()
+    step: Size | None = None
+    base: Size = 0
+
+    def offset(self, node: Node, index: Index) -> Size:
+        """Where the element at an index is."""
+        starts = (*self.starts, *[0] * len(index))
+        inner = tuple(at - start for at, start in zip(index[self.rank :], starts, strict=False))
+        shape = node.shape[self.rank :]
+        if self.step is None or not inner:
+            return self.base + linearize(inner, shape)
+        return self.base + inner[0] * self.step + linearize((0, *inner[1:]), shape)
+
+
 @dataclass
 class Builder:
     """A kernel under construction: its arguments, axes, and the expressions made so far.
 
-    `computed` holds values that are at hand in the kernel, with the index at which they are.
+    `computed` holds values that are at hand in the kernel, with the index at which they are; `held`
+    those in scratch.
     """
 
     fusion: Fusion
     arguments: dict[Buffer, tuple[str, bool]] = field(default_factory=dict)
     scratch: list[Scratch] = field(default_factory=list)
     computed: dict[Node, tuple[Index, Expr]] = field(default_factory=dict)
-    held: dict[Node, tuple[str, int]] = field(default_factory=dict)
+    held: dict[Node, Held] = field(default_factory=dict)
     memo: dict[tuple[Node, Index, Expr | None], Expr] = field(default_factory=dict)
     axes: int = 0
     results: int = 0
@@ -82,9 +107,8 @@ class Builder:
         if at_hand is not None and _is_same_element(at_hand[0], index, node.shape):
             return at_hand[1] if at_hand[0] == index else _where(where, at_hand[1])
         if node in self.held:
-            name, rank = self.held[node]
-            offset = linearize(index[rank:], node.shape[rank:])
-            return scalar.load(name, offset, node.dtype, where)
+            held = self.held[node]
+            return scalar.load(held.name, held.offset(node, index), node.dtype, where)
         if is_buffer(node) or node in self.fusion.reasons:
             stored = at_hand is None or self.arguments.get(node, ("", False))[1]
             assert stored, f"{node} is read elsewhere than it is at hand, and in no memory"

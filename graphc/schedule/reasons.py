@@ -15,6 +15,8 @@ class Why(Enum):
     PARTS = "{p} holds parts for blocks of what it reduces; {r} needs all of them"
     PRODUCER_IN_ORDER = "{p} takes elements in order ({p_op}), which is a kernel of its own"
     READER_IN_ORDER = "{r} takes elements in order ({r_op}), which is a kernel of its own"
+    BAND = "{p} is worked out with a few rows of wide values at a time, a kernel of its own"
+    IN_BAND = "{r} is worked out with a few rows of wide values at a time, a kernel of its own"
     REREAD = "{r} reads every element of {p} over and over ({r_op})"
     ACROSS = "{r} takes elements of {p} from all its rows"
     ALL_ROWS = "{r} puts rows of {p} together, among which the work is shared out"

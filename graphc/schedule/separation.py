@@ -54,6 +54,10 @@ class _Question:
 
     def _of_themselves(self) -> Why | None:
         """What the ops do, whatever the shapes."""
+        if self.group.band is not None:
+            return Why.BAND
+        if self.home[self.reader].band is not None:
+            return Why.IN_BAND
         if isinstance(self.producer.op.lowering, BlockReduce):
             return Why.PARTS
         if isinstance(self.producer.op.lowering, Scan | Scatter | Sort | Library):

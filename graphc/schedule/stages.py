@@ -18,7 +18,7 @@ from graphc.schedule.alignment import without_ones
 from graphc.schedule.fusion import Fusion, extended
 from graphc.schedule.kernel import Scratch
 from graphc.schedule.points import checked_result, nest
-from graphc.schedule.reading import Builder
+from graphc.schedule.reading import Builder, Held
 from graphc.schedule.statements import (
     Axis,
     Combine,
@@ -36,7 +36,7 @@ SCRATCH_BYTES = 1 << 18
 class Stage:
     """A loop along the row over some inner dims; none for what there is once a row.
 
-    `nested`: every position has a loop of its own inside.
+    `last` is what every position ends with. `nested`: each has a loop of its own inside.
     """
 
     axes: tuple[Axis, ...]
@@ -44,10 +44,12 @@ class Stage:
     shape: Shape
     body: list[Statement] = field(default_factory=list)
     reductions: list[Reduction] = field(default_factory=list)
+    last: list[Statement] = field(default_factory=list)
     nested: bool = False
 
     def statements(self) -> tuple[Statement, ...]:
-        loops = nest(self.axes, tuple(self.body), vector=not self.nested) if self.body else ()
+        body = (*self.body, *self.last)
+        loops = nest(self.axes, body, vector=not self.nested) if body else ()
         if self.reductions:
             return (Fold(tuple(self.reductions), loops),)
         return loops
@@ -152,9 +154,14 @@ class Stages:
         stage = self.stages[k]
         self.place[node] = k
         self.builder.computed[node] = (index, value)
-        if node in self.fusion.kept:
-            target = self.builder.argument(node, written=True)
-            stage.body.append(Store(target, linearize(index, node.shape), value))
+        stage.body.extend(self._stores(node, index, value))
+
+    def _stores(self, node: Node, index: Index, value: Expr) -> list[Statement]:
+        """Puts a value where others find it who are not in this row's stages."""
+        if node not in self.fusion.kept:
+            return []
+        target = self.builder.argument(node, written=True)
+        return [Store(target, linearize(index, node.shape), value)]
 
     def _hold(self, node: Node) -> None:
         """Keep a value that runs along the row for later stages, in scratch or in memory."""
@@ -172,9 +179,8 @@ class Stages:
         self.used += size * node.dtype.itemsize
         name = f"s{len(builder.scratch)}"
         builder.scratch.append(Scratch(name, node.dtype, size))
-        builder.held[node] = (name, self.rank)
-        offset = linearize(index[self.rank :], inner)
-        stage.body.append(Store(name, offset, value))
+        builder.held[node] = held = Held(name, self.rank)
+        stage.body.append(Store(name, held.offset(node, index), value))
 
     def _has_room(self, size: int) -> bool:
         return self.used + size <= SCRATCH_BYTES
@@ -193,11 +199,9 @@ class Stages:
         value = checked_result(node, rule, name)
         self.place[node] = k
         self.builder.computed[node] = (outer, value)
-        if node in self.fusion.kept:
-            after = self._stage((), k + 1)
-            target = self.builder.argument(node, written=True)
-            store = Store(target, linearize(outer, node.shape), value)
-            self.stages[after].body.append(store)
+        stores = self._stores(node, outer, value)
+        if stores:
+            self.stages[self._stage((), k + 1)].body.extend(stores)
 
     def _reduction(
         self, stage: Stage, node: Node, combiner: str, operands: tuple[Expr, ...], lanes: bool

@@ -127,6 +127,7 @@ class Product:
     `left` depends on the row and the depth, `right` on the depth and the position in `columns`,
     which `column` counts through; both may read memory in any way. Each sum is a chain of
     multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
+    `onto`: the body is one store, and each chain goes on from what is there.
     """
 
     result: str
@@ -138,6 +139,7 @@ class Product:
     left: Expr
     right: Expr
     body: tuple[Statement, ...]
+    onto: bool = False
 
     @property
     def axes(self) -> tuple[Axis, ...]:

@@ -66,7 +66,7 @@ def plan(product: Product, target: Target) -> Plan:
     tile = tile_shape(rows, columns, product.dtype.bits, target)
     blocks = blocking(product, tile)
     depth = cut(product.depth, blocks.depth)
-    found = image(product, depth)
+    found = None if product.onto else image(product, depth)
     if found is None:
         panels = cut(product.columns, blocks.columns, tile.columns)
         left = columns % tile.columns if isinstance(columns, int) else 1

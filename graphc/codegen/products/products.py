@@ -86,6 +86,7 @@ class _Emission:
         if self.image is None:
             self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
+        assert self.is_plain or not self.product.onto, self.product
         sizes = {
             "left": blocks.rows * MOST_DEPTH,
             "right": self.plan.right_size,
@@ -238,8 +239,11 @@ class _Emission:
         if self.is_deep or self.is_plain:
             waiting, waiting_step = self._waiting(row, column)
             is_first, is_last = self.panels.ends(self.depth)
-            begun = builder.select(is_first, begun, waiting)
-            step = builder.select(is_first, step, waiting_step)
+            if self.product.onto:
+                begun, step = waiting, waiting_step
+            else:
+                begun = builder.select(is_first, begun, waiting)
+                step = builder.select(is_first, step, waiting_step)
             if self.is_plain:
                 goal, goal_step = waiting, waiting_step
             else:

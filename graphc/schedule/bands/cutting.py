@@ -1,0 +1,149 @@
+"""Bands: what one kernel does with a few rows of wide values at a time.
+
+Wide values are never kept for a later kernel. Where the gradient of attention needs the weights
+again, its band works them out a second time, from the same operands and with the same bits; values
+of one element a row, such as the sums of a softmax, are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from graphc.ir.graph import Graph, topological, with_inputs, with_roots
+from graphc.ir.node import Node
+from graphc.ir.types import Shape
+from graphc.schedule.bands.wide import Region, Use, is_wide_product, regions
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """Values that one kernel computes: wide ones of a shape, what is near them, and their uses.
+
+    `nodes` are in order, with the views between a wide value and its uses among them. `by_columns`:
+    it has only sums over the rows, of which each column can be worked out on its own.
+    """
+
+    shape: Shape
+    nodes: tuple[Node, ...]
+    uses: Mapping[Node, Use]
+    views: frozenset[Node]
+    by_columns: bool
+
+    @property
+    def sums_rows(self) -> bool:
+        """Whether any use sums over the rows."""
+        return any(use.over_rows for use in self.uses.values())
+
+
+def in_bands(graph: Graph) -> tuple[Graph, tuple[Band, ...]]:
+    """The graph with wide values worked out anew for every band, and the bands.
+
+    A band's nodes follow one another in the graph.
+    """
+    found = regions(graph)
+    if not found:
+        return graph, ()
+    again = _Again(graph, found)
+    remade = again.run()
+    bands = again.bands(remade)
+    ordered = _together(remade, bands)
+    return (graph, ()) if ordered is None else (ordered, bands)
+
+
+def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
+    """How often one leaves a region on the way to each node; members of one round make a band.
+
+    Sums over rows take a round of their own where there are no stacks to be shared out.
+    """
+    rounds: dict[Node, int] = {}
+    members = region.members
+    for node in graph.nodes:
+        most = 0
+        for operand in node.inputs:
+            leaves = operand in region.uses or (operand in members and node not in members)
+            most = max(most, rounds.get(operand, 0) + leaves)
+        rounds[node] = most
+    apart = [
+        region.is_alone and node in region.uses and region.uses[node].over_rows for node in members
+    ]
+    return {node: 2 * rounds[node] + late for node, late in zip(members, apart, strict=True)}
+
+
+class _Again:
+    """Rewrites a graph so that no band reads wide values of an earlier one."""
+
+    def __init__(self, graph: Graph, found: list[Region]) -> None:
+        self.graph = graph
+        self.roots = frozenset(graph.roots)
+        self.home = {node: region for region in found for node in region.members}
+        self.round = {node: n for region in found for node, n in _rounds(graph, region).items()}
+        self.mapping: dict[Node, Node] = {}
+        self.copies: dict[tuple[Node, int], Node] = {}
+
+    def run(self) -> Graph:
+        for node in self.graph.nodes:
+            at = self.round.get(node, 0)
+            inputs = tuple(self._read(operand, node, at) for operand in node.inputs)
+            self.mapping[node] = with_inputs(node, inputs)
+        return with_roots(self.graph, self.mapping)
+
+    def _read(self, operand: Node, reader: Node, at: int) -> Node:
+        """What a node of a round reads in place of an operand."""
+        region = self.home.get(operand)
+        if region is None or self.home.get(reader) is not region or operand in self.roots:
+            return self.mapping[operand]
+        if self.round[operand] == at or not region.is_wide(operand):
+            return self.mapping[operand]
+        if (operand, at) not in self.copies:
+            inputs = tuple(self._read(inner, operand, at) for inner in operand.inputs)
+            self.copies[operand, at] = replace(operand, inputs=inputs)
+        return self.copies[operand, at]
+
+    def bands(self, graph: Graph) -> tuple[Band, ...]:
+        """The bands of the rewritten graph."""
+        parts: dict[tuple[Region, int], dict[Node, Node]] = {}
+        made = {(node, at): self.mapping[node] for node, at in self.round.items()}
+        for (node, at), new in (made | self.copies).items():
+            parts.setdefault((self.home[node], at), {})[new] = node
+        place = {node: k for k, node in enumerate(graph.nodes)}
+        found = []
+        for (region, at), old in parts.items():
+            nodes = sorted((node for node in old if node in place), key=place.__getitem__)
+            if any(is_wide_product(node) for node in nodes):
+                uses = {n: region.uses[old[n]] for n in nodes if old[n] in region.uses}
+                views = frozenset(node for node in nodes if old[node] in region.views)
+                found.append(Band(region.shape, tuple(nodes), uses, views, at % 2 == 1))
+        return tuple(found)
+
+
+Unit = Node | Band
+
+
+def _together(graph: Graph, bands: tuple[Band, ...]) -> Graph | None:
+    """The graph with the nodes of each band one after another; None if bands need each other."""
+    home = {node: band for band in bands for node in band.nodes}
+
+    def unit(node: Node) -> Unit:
+        return home.get(node, node)
+
+    def needs(one: Unit) -> list[Unit]:
+        nodes = one.nodes if isinstance(one, Band) else (one,)
+        units = dict.fromkeys(unit(operand) for node in nodes for operand in node.inputs)
+        return [other for other in units if other is not one]
+
+    done: dict[Unit, None] = {}
+    begun: set[Unit] = set()
+    stack = [unit(node) for node in reversed(topological(graph.nodes))]
+    while stack:
+        one = stack[-1]
+        missing = [] if one in done else [other for other in needs(one) if other not in done]
+        if not missing:
+            done[stack.pop()] = None
+        elif one in begun:
+            return None
+        else:
+            begun.add(one)
+            stack.extend(reversed(missing))
+    nodes = [n for one in done for n in (one.nodes if isinstance(one, Band) else (one,))]
+    return replace(graph, nodes=tuple(nodes))

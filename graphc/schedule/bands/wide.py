@@ -1,0 +1,272 @@
+"""Wide products, and what is done with their rows until these are summed up again.
+
+A product of few steps of depth is *wide*: its result has far more elements than what it is made of,
+as the scores of attention, which pair every query with every key. *Near* are the values worked out
+from it row by row, such as a softmax. Other products *use* near values: for each row a sum
+along it, or sums over the rows. All of that can be done for a few rows at a time, and then no wide
+value is ever in memory; `bands.py` sees to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from graphc.ir import dims, scalar
+from graphc.ir.graph import Graph
+from graphc.ir.lowering import Pointwise, Reduce
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import Shape
+from graphc.schedule.alignment import aligned_dims
+from graphc.schedule.keeping import is_packed
+from graphc.schedule.statements import Axis
+
+#: Steps of depth of a wide product at most: more would cost more than it costs to keep the result.
+MOST_STEPS = 128
+
+#: How often the depth fits into rows and columns, in a stack of products and in a single one.
+TIMES, TIMES_ALONE = 2, 8
+
+#: Stacks, if it is known how many, below which they are too few to be shared out.
+FEW_STACKS = 4
+
+#: Ops whose elements lie at positions that are computed, or are checked; ops that only move them.
+_ELSEWHERE = frozenset({"gather", "checked_index"})
+_MOVES = frozenset({"permute_dims", "reshape", "identity", "stop_gradient"})
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a product uses a wide value: whether it sums over the rows, and what its dims are.
+
+    For each dim of its result: the number of the wide value's dim that it goes along, if any.
+    """
+
+    over_rows: bool
+    along: tuple[int | None, ...]
+
+
+@dataclass(eq=False)
+class Region:
+    """Values worked out along the rows of wide products of one shape, and products that use them.
+
+    `views` are values between a near one and a product that uses it, which only move elements.
+    """
+
+    shape: Shape
+    near: dict[Node, None] = field(default_factory=dict)
+    uses: dict[Node, Use] = field(default_factory=dict)
+    views: dict[Node, None] = field(default_factory=dict)
+
+    @property
+    def rank(self) -> int:
+        """The dims that tell rows apart."""
+        return len(self.shape) - 1
+
+    @property
+    def members(self) -> frozenset[Node]:
+        return frozenset((*self.near, *self.uses, *self.views))
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether there are too few stacks to be shared out."""
+        stacks = dims.product(self.shape[:-2])
+        return isinstance(stacks, int) and stacks < FEW_STACKS
+
+    def is_wide(self, node: Node) -> bool:
+        """Whether a near value, or a view of one, has elements along the row."""
+        return node in self.views or (node in self.near and node.shape == self.shape)
+
+
+def regions(graph: Graph) -> list[Region]:
+    """What can be done for a few rows at a time, without wide values in memory."""
+    if not any(is_wide_product(node) for node in graph.nodes):
+        return []
+    return _Search(graph).run()
+
+
+def is_wide_product(node: Node) -> bool:
+    """Whether a product's result is far larger than its operands, as far as is known.
+
+    Its rows depend on one operand alone, its columns on the other, and stacks on both.
+    """
+    if not is_packed(node) or len(node.shape) < 2:
+        return False
+    *_, rows, columns = node.shape
+    assert isinstance(node.op.lowering, Reduce)
+    steps = dims.product(node.op.lowering.extents(node))
+    if not isinstance(steps, int) or steps > MOST_STEPS:
+        return False
+    fewest = steps * (TIMES_ALONE if dims.product(node.shape[:-2]) == 1 else TIMES)
+    if any(isinstance(size, int) and size < fewest for size in (rows, columns)):
+        return False
+    return _has_rows_and_columns(node)
+
+
+def _has_rows_and_columns(node: Node) -> bool:
+    places = _Places(node)
+    if len(places.inner) != 1 or len(places.read) != 2:
+        return False
+    reads = [_names(index) for _, index, _ in places.read]
+    if any(where is not None for _, _, where in places.read):
+        return False
+    row, column = (axis.name for axis in places.outer[-2:])
+    if any(axis.extent != 1 and not all(axis.name in r for r in reads) for axis in places.stack):
+        return False
+    return sorted((row in read, column in read) for read in reads) == [(False, True), (True, False)]
+
+
+class _Places:
+    """Where a product reads its operands: an index for each, in axes of the result and of depth."""
+
+    def __init__(self, node: Node) -> None:
+        rule = node.op.lowering
+        assert isinstance(rule, Reduce)
+        self.outer = [Axis(f"${k}", size) for k, size in enumerate(node.shape)]
+        self.inner = [Axis(f"%{k}", size) for k, size in enumerate(rule.extents(node))]
+        self.read: list[tuple[int, Index, Expr | None]] = []
+
+        def read(k: int, index: Index, where: Expr | None = None) -> Expr:
+            self.read.append((k, index, where))
+            return scalar.load("", 0, node.inputs[k].dtype)
+
+        at = tuple(axis.position for axis in self.outer)
+        rule.operands(node, at, tuple(axis.position for axis in self.inner), read)
+
+    @property
+    def stack(self) -> list[Axis]:
+        return self.outer[:-2]
+
+
+def _names(index: Index) -> frozenset[str]:
+    return frozenset().union(*(dims.symbols(size) for size in index))
+
+
+class _Search:
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.users = graph.users()
+        self.region: dict[Node, Region] = {}
+        self.views: dict[Node, None] = {}
+
+    def run(self) -> list[Region]:
+        for node in self.graph.nodes:
+            self._look_at(node)
+        found = dict.fromkeys(self.region.values())
+        return [region for region in found if region.uses and self._is_closed(region)]
+
+    def _look_at(self, node: Node) -> None:
+        reached = [k for k, operand in enumerate(node.inputs) if operand in self.region]
+        through = reached or any(operand in self.views for operand in node.inputs)
+        if not through:
+            if is_wide_product(node):
+                self.region[node] = Region(node.shape, {node: None})
+        elif self._is_near(node, reached):
+            self._join(node, [self.region[node.inputs[k]] for k in reached])
+        elif isinstance(node.op.lowering, Reduce) and is_packed(node):
+            self._use(node)
+        elif node.op.name in _MOVES:
+            self.views[node] = None
+
+    def _is_near(self, node: Node, reached: list[int]) -> bool:
+        """Whether rows of a node follow from the same rows of what it reads of the region."""
+        if not reached or any(operand in self.views for operand in node.inputs):
+            return False
+        shape = self.region[node.inputs[reached[0]]].shape
+        rank = len(shape) - 1
+        if any(self.region[node.inputs[k]].shape != shape for k in reached):
+            return False
+        if any(aligned_dims(node, k) < rank for k in reached):
+            return False
+        match node.op.lowering:
+            case Pointwise():
+                fits = node.shape in (shape, shape[:rank], (*shape[:rank], 1))
+                return fits and node.op.name not in _ELSEWHERE
+            case Reduce(combiner=combiner):
+                is_wide = node.inputs[0].shape == shape
+                along = is_wide and tuple(node.attrs.get("axes", ())) == (rank,)
+                return along and combiner in ("sum", "prod", "max", "min", "any", "all")
+            case _:
+                return False
+
+    def _join(self, node: Node, parts: list[Region]) -> None:
+        first, *others = dict.fromkeys(parts)
+        for other in others:
+            first.near |= other.near
+            first.uses |= other.uses
+            first.views |= other.views
+            for moved in other.near:
+                self.region[moved] = first
+        first.near[node] = None
+        self.region[node] = first
+
+    # Uses ------------------------------------------------------------------------------------
+
+    def _use(self, node: Node) -> None:
+        """Note a product that uses one wide value by rows."""
+        places = _Places(node)
+        found = [
+            source
+            for k, index, where in places.read
+            for source in self._sources(node.inputs[k], index, where is None)
+        ]
+        if len(found) != 1:
+            return
+        ((source, at, passed),) = found
+        region = self.region[source]
+        use = _use(places, at) if at is not None and source.shape == region.shape else None
+        if use is not None:
+            region.uses[node] = use
+            region.views |= dict.fromkeys(passed)
+
+    def _sources(
+        self, node: Node, index: Index, plain: bool
+    ) -> Iterator[tuple[Node, Index | None, tuple[Node, ...]]]:
+        """Near values that an operand reads, the index of each, and the views in between."""
+        if node in self.region:
+            yield node, index if plain else None, ()
+        if node not in self.views:
+            return
+        inner: list[tuple[int, Index, bool]] = []
+
+        def read(k: int, index: Index, where: Expr | None = None) -> Expr:
+            inner.append((k, index, where is None))
+            return scalar.load("", 0, node.inputs[k].dtype)
+
+        assert isinstance(node.op.lowering, Pointwise)
+        node.op.lowering.element(node, index, read)
+        for k, at, is_plain in inner:
+            for source, where, passed in self._sources(node.inputs[k], at, plain and is_plain):
+                yield source, where, (node, *passed)
+
+    def _is_closed(self, region: Region) -> bool:
+        """Whether nothing else needs wide values."""
+        members = region.members
+        for node in (*region.near, *region.views):
+            if not region.is_wide(node):
+                continue
+            if any(user not in members for user in self.users[node]):
+                return False
+        return not any(view in self.graph.roots for view in region.views)
+
+
+def _use(places: _Places, at: Index) -> Use | None:
+    """How a product uses a wide value that it reads at an index; None if in no known way.
+
+    All of depth is either the rows or the columns, and the result has one more dim.
+    """
+    depths = [axis.position for axis in places.inner if axis.extent != 1]
+    *_, row, column = at
+    if len(depths) != 1 or (row, column).count(depths[0]) != 1:
+        return None
+    outer = [axis.position for axis in places.outer if axis.extent != 1]
+    if any(size not in (0, *depths, *outer) for size in at):
+        return None
+    if sum(position not in at for position in outer) != 1:
+        return None
+    along = [
+        at.index(axis.position) if axis.extent != 1 and axis.position in at else None
+        for axis in places.outer
+    ]
+    return Use(row == depths[0], tuple(along))
