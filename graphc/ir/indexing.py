@@ -51,14 +51,15 @@ def _dividend(low: Size, size: Size) -> Size | None:
 
 def delinearize(offset: Size, shape: Shape) -> Index:
     """The index of a row-major offset that lies inside the shape."""
+    first = next((k for k, size in enumerate(shape) if size != 1), len(shape))
     index: list[Size] = []
-    for size in reversed(shape[1:]):
+    for size in reversed(shape[first + 1 :]):
         plain = size in (0, 1)  # among no elements any index will do
         index.append(0 if plain else dims.remainder(offset, size))
         offset = offset if plain else dims.floordiv(offset, size)
-    if shape:
-        index.append(offset if shape[0] != 1 else 0)
-    return tuple(reversed(index))
+    if first < len(shape):
+        index.append(offset)
+    return (0,) * first + tuple(reversed(index))
 
 
 def reindex(index: Index, shape: Shape, other: Shape) -> Index:
