@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.families import (
+    attention,
     calls,
     convolutional,
     dense,
@@ -27,6 +28,7 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "network": network.FAMILY,
     "dense": dense.FAMILY,
     "convolutional": convolutional.FAMILY,
+    "attention": attention.FAMILY,
     "transformer": transformer.FAMILY,
     "mixture": mixture.FAMILY,
     "calls": calls.FAMILY,
