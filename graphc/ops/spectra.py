@@ -3,8 +3,9 @@
 Derivatives after Giles, "Collected matrix derivative results for forward and reverse mode
 algorithmic differentiation", 2008, and Townsend, "Differentiating the singular value
 decomposition", 2016. They have 1/(x[j] - x[i]) for pairs of values; of a pair of equal ones it is
-taken as 0, which is right for whatever does not depend on how the vectors of equal values are
-chosen.
+taken as 0: their vectors do not turn into one another. That is right for values, for the space
+that vectors of equal values span, and for the polar factor u v', but not for a function of a
+matrix, v' diag(f(x)) v, of which the slope of f between two equal values is lost.
 """
 
 from __future__ import annotations
@@ -280,11 +281,21 @@ def _svdvals_type(inference: Inference) -> TensorType:
     return inference.tensor(0).with_shape((*lead, dims.minimum(m, n)))
 
 
-def _squares_apart(values: Node) -> Node:
-    """1/(s[j]**2 - s[i]**2) at row i and column j; 0 for equal ones."""
+def _sums(values: Node) -> Node:
+    """1/(s[j] + s[i]) at row i and column j; 0 for two zeros."""
     *lead, size = values.shape
     row = ops.broadcast_to(ops.reshape(values, shape=(*lead, 1, size)), shape=(*lead, size, size))
-    return mul(_differences(values), _inverse(add(row, transposed(row))))
+    return _inverse(add(row, transposed(row)))
+
+
+def _skew(x: Node) -> Node:
+    """The part of square matrices that changes its sign when they are transposed."""
+    return mul(sub(x, transposed(x)), 0.5)
+
+
+def _even(x: Node) -> Node:
+    """The symmetric part of square matrices."""
+    return mul(add(x, transposed(x)), 0.5)
 
 
 def _svd_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
@@ -292,11 +303,11 @@ def _svd_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
     parts = svd_parts(m, n)
     values, u, v = unpacked(result, parts)
     of_values, of_u, of_v = unpacked(g, parts)
-    apart, inverse = _squares_apart(values), _inverse(values)
+    inverse = _inverse(values)
     left, right = ops.matmul(transposed(u), of_u), ops.matmul(of_v, transposed(v))
-    from_u = columns_scaled(mul(apart, sub(left, transposed(left))), values)
-    from_v = rows_scaled(mul(apart, sub(transposed(right), right)), values)
-    inner = add(add(from_u, from_v), diagonal_matrix(of_values))
+    same = mul(_differences(values), _skew(sub(left, right)))
+    opposite = mul(_sums(values), _skew(add(left, right)))
+    inner = add(add(same, opposite), diagonal_matrix(of_values))
     total = ops.matmul(u, ops.matmul(inner, v))
     if m != n:  # what of u and v leaves the space of their vectors
         off = columns_scaled(sub(of_u, ops.matmul(u, left)), inverse)
@@ -312,12 +323,13 @@ def _svd_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     *_, m, n = result.inputs[0].shape
     parts = svd_parts(m, n)
     values, u, v = unpacked(result, parts)
-    apart, inverse = _squares_apart(values), _inverse(values)
+    inverse = _inverse(values)
     across, down = ops.matmul(tangent, transposed(v)), ops.matmul(transposed(u), tangent)
     inner = ops.matmul(down, transposed(v))
-    scaled, other = columns_scaled(inner, values), rows_scaled(inner, values)
-    of_u = ops.matmul(u, mul(apart, add(scaled, transposed(scaled))))
-    of_v = ops.matmul(transposed(mul(apart, add(other, transposed(other)))), v)
+    same = mul(_differences(values), _even(inner))
+    opposite = mul(_sums(values), _skew(inner))
+    of_u = ops.matmul(u, add(same, opposite))
+    of_v = ops.matmul(sub(opposite, same), v)
     if m != n:
         of_u = add(of_u, columns_scaled(sub(across, ops.matmul(u, inner)), inverse))
         of_v = add(of_v, rows_scaled(sub(down, ops.matmul(inner, v)), inverse))

@@ -91,6 +91,22 @@ def test_equal_eigenvalues_have_gradients_of_what_does_not_depend_on_the_vectors
     check_close(values, np.eye(3))
 
 
+@pytest.mark.parametrize("diagonal", [(1.0, 1.0, 1.0), (2.0, 2.0, 1.0), (1.0, 3.0, 2.0)])
+def test_the_polar_factor_has_a_gradient_where_singular_values_are_equal(
+    diagonal: tuple[float, ...],
+) -> None:
+    weights, way, x = drawn((3, 3), gc.float64), drawn((3, 3), gc.float64, 1), np.diag(diagonal)
+
+    def weighed(x: gc.Tensor) -> gc.Tensor:
+        u, _, v = la.svd(x)
+        return gc.sum((u @ v) * gc.asarray(weights))
+
+    step = 1e-5
+    ends = [run(weighed, x + by * way) for by in (step, -step)]
+    slope = np.sum(gradient(weighed, x) * way)
+    np.testing.assert_allclose(slope, (ends[0] - ends[1]) / (2 * step), rtol=1e-8)
+
+
 def test_zero_has_singular_values_with_gradients() -> None:
     assert np.all(np.isfinite(gradient(la.svdvals, np.zeros((3, 2)))))
 
