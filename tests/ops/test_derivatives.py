@@ -40,7 +40,6 @@ from tests.ops.sampling import (
 #: Ops on whose way a derivative does not exist, and why.
 UNDEFINED_FIRST = {
     "digamma": "its derivative, the trigamma function, is not an op",
-    "lu": "only the scheduler uses it",
     "lu_solve": "only the scheduler uses it",
 }
 UNDEFINED_SECOND = {"lgamma": "its derivative is digamma"}
