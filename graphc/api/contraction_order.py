@@ -156,3 +156,28 @@ def _growth(given: Problem, todo: list[Terms], pair: Pair) -> tuple[int, int]:
     left, right = (todo[k] for k in pair)
     made, *gone = (given.volume(given.of_product(some)) for some in (left + right, left, right))
     return made - sum(gone), given.cost(left, right)
+
+
+#: A matrix of a chain, by its place, or the product of two chains.
+Chain = int | tuple["Chain", "Chain"]
+
+
+def best_chain(sizes: Sequence[Size]) -> Chain:
+    """The cheapest way to multiply a chain of matrices, of which k is sizes[k] x sizes[k + 1].
+
+    Equal costs are multiplied from left to right.
+    """
+    known = [dims.evaluate(size, dict.fromkeys(dims.symbols(size), TYPICAL)) for size in sizes]
+    best: dict[Pair, tuple[int, Chain]] = {(k, k + 1): (0, k) for k in range(len(known) - 1)}
+    for length in range(2, len(known)):
+        for start in range(len(known) - length):
+            end = start + length
+            ways = ((best[start, k], best[k, end], k) for k in range(end - 1, start, -1))
+            best[start, end] = min(
+                (
+                    (left + right + known[start] * known[k] * known[end], (first, second))
+                    for (left, first), (right, second), k in ways
+                ),
+                key=lambda found: found[0],
+            )
+    return best[0, len(known) - 1][1]

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from graphc.api.blame import blamed, fail_attribute, fail_shape
-from graphc.api.broadcasting import common_shape, fitted
+from graphc.api.blame import blamed, fail_attribute
 from graphc.api.manipulation import reshaped, sliced
-from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
-from graphc.ir.dims import unify
+from graphc.api.matrices import matrix_node, square_node, symmetric_node, system_nodes
+from graphc.api.operands import TensorLike, graph_of, to_nodes
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.ops.algebra import add, mul
 from graphc.ops.contraction import transposed
 from graphc.ops.matrices import identity_like, unpacked
 from graphc.ops.orthogonal import qr_parts
@@ -65,7 +63,7 @@ def cholesky(x: TensorLike, /, *, upper: bool = False) -> Tensor:
     matrix with a NaN or infinity gives NaN; one that is not positive definite is a LinAlgError
     when it runs.
     """
-    graph, node = graph_of("cholesky", x), _symmetric("cholesky", x)
+    graph, node = graph_of("cholesky", x), symmetric_node("cholesky", x)
     with blamed("cholesky"):
         factor = ops.cholesky(node)
     return graph.tensor(transposed(factor) if upper else factor)
@@ -78,7 +76,7 @@ def eigh(x: TensorLike, /) -> EighResult:
     rotation; derivatives leave out what such a rotation would change. NaN or infinity gives NaN.
     LinAlgError when it runs if LAPACK finds no values.
     """
-    graph, node = graph_of("eigh", x), _symmetric("eigh", x)
+    graph, node = graph_of("eigh", x), symmetric_node("eigh", x)
     with blamed("eigh"):
         values, rows = unpacked(ops.eigh(node), eigh_parts(node.shape[-1]))
     return EighResult(graph.tensor(values), graph.tensor(transposed(rows)))
@@ -86,15 +84,9 @@ def eigh(x: TensorLike, /) -> EighResult:
 
 def eigvalsh(x: TensorLike, /) -> Tensor:
     """Eigenvalues (..., n) of symmetric matrices, ascending; see `eigh`."""
-    graph, node = graph_of("eigvalsh", x), _symmetric("eigvalsh", x)
+    graph, node = graph_of("eigvalsh", x), symmetric_node("eigvalsh", x)
     with blamed("eigvalsh"):
         return graph.tensor(ops.eigvalsh(node))
-
-
-def _symmetric(op: str, x: TensorLike) -> Node:
-    node = _square(op, x)
-    half = mul(node, 0.5)
-    return add(half, transposed(half))
 
 
 # Any matrices --------------------------------------------------------------------------------
@@ -107,7 +99,7 @@ def qr(x: TensorLike, /, *, mode: Literal["reduced", "complete"] = "reduced") ->
     Derivatives need independent columns (the first k of them if there are more); the columns that
     `complete` adds to Q have none (GradientError).
     """
-    graph, node = graph_of("qr", x), _matrix("qr", x)
+    graph, node = graph_of("qr", x), matrix_node("qr", x)
     if mode not in ("reduced", "complete"):
         fail_attribute("qr", f"mode must be 'reduced' or 'complete', not {mode!r}")
     complete = mode == "complete"
@@ -126,7 +118,7 @@ def svd(x: TensorLike, /, *, full_matrices: bool = True) -> SVDResult:
     the vectors that `full_matrices` adds have none (GradientError). NaN or infinity gives NaN.
     LinAlgError when it runs if LAPACK finds no values.
     """
-    graph, node = graph_of("svd", x), _matrix("svd", x)
+    graph, node = graph_of("svd", x), matrix_node("svd", x)
     with blamed("svd"):
         values, u, v = unpacked(ops.svd(node), svd_parts(*node.shape[-2:]))
         if full_matrices:
@@ -147,7 +139,7 @@ def _completed(columns: Node) -> Node:
 
 def svdvals(x: TensorLike, /) -> Tensor:
     """Singular values (..., min(m, n)) of matrices (..., m, n), descending; see `svd`."""
-    graph, node = graph_of("svdvals", x), _matrix("svdvals", x)
+    graph, node = graph_of("svdvals", x), matrix_node("svdvals", x)
     with blamed("svdvals"):
         return graph.tensor(ops.svdvals(node))
 
@@ -192,20 +184,15 @@ def _solved(
     op: str, x1: TensorLike, x2: TensorLike, solving: Callable[[Node, Node], Node]
 ) -> Tensor:
     graph, (a, b) = graph_of(op, x1, x2), to_nodes(op, x1, x2)
-    if len(a.shape) < 2 or not b.shape:
-        fail_shape(op, f"needs a matrix and at least a vector, not {a.type} and {b.type}")
-    is_vector = len(b.shape) == 1
-    if is_vector:
-        b = reshaped(b, (*b.shape, 1))
-    lead = common_shape(op, [a.shape[:-2], b.shape[:-2]])
+    a, b, is_vector = system_nodes(op, a, b)
     with blamed(op):
-        found = solving(fitted(a, (*lead, *a.shape[-2:])), fitted(b, (*lead, *b.shape[-2:])))
+        found = solving(a, b)
     return graph.tensor(reshaped(found, found.shape[:-1]) if is_vector else found)
 
 
 def inv(x: TensorLike, /) -> Tensor:
     """The inverses of matrices (..., n, n); errors are those of `solve`."""
-    graph, node = graph_of("inv", x), _square("inv", x)
+    graph, node = graph_of("inv", x), square_node("inv", x)
     with blamed("inv"):
         return graph.tensor(ops.solve(node, identity_like(node), transposed=False))
 
@@ -215,7 +202,7 @@ def det(x: TensorLike, /) -> Tensor:
 
     The gradient goes through the inverse, so there it is a LinAlgError for a singular matrix.
     """
-    graph, node = graph_of("det", x), _square("det", x)
+    graph, node = graph_of("det", x), square_node("det", x)
     with blamed("det"):
         return graph.tensor(ops.det(node))
 
@@ -225,24 +212,6 @@ def slogdet(x: TensorLike, /) -> SlogdetResult:
 
     The gradient goes through the inverse, so there it is a LinAlgError for a singular matrix.
     """
-    graph, node = graph_of("slogdet", x), _square("slogdet", x)
+    graph, node = graph_of("slogdet", x), square_node("slogdet", x)
     with blamed("slogdet"):
         return SlogdetResult(graph.tensor(ops.det_sign(node)), graph.tensor(ops.logabsdet(node)))
-
-
-def _matrix(op: str, x: TensorLike) -> Node:
-    node = to_node(op, x)
-    if len(node.shape) < 2:
-        fail_shape(op, f"needs a matrix, or a stack of them, not {node.type}")
-    return node
-
-
-def _square(op: str, x: TensorLike) -> Node:
-    """The node with one size for rows and columns, which may still differ when it is fed."""
-    node = _matrix(op, x)
-    *lead, rows, columns = node.shape
-    found = unify(rows, columns)
-    if found is None:
-        fail_shape(op, f"needs as many rows as columns, not {node.type}")
-    size, _ = found
-    return fitted(node, (*lead, size, size))

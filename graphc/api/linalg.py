@@ -1,4 +1,4 @@
-"""Linear algebra: products of matrices and vectors, parts of matrices, and their factors."""
+"""Linear algebra: products of matrices and vectors, parts of matrices, their factors and norms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.broadcasting import broadcast_nodes, common_shape, fitted
-from graphc.api.contraction import contract, diagonal_of, dot_labels
+from graphc.api.contraction import contract, dot_labels
 from graphc.api.factorizations import (
     EighResult,
     QRResult,
@@ -25,11 +25,24 @@ from graphc.api.factorizations import (
     svdvals,
     triangular_solve,
 )
-from graphc.api.manipulation import matrix_transpose, reshaped, sliced
-from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
-from graphc.api.shapes import as_axis, as_int, filled, is_several, size_node
-from graphc.ir.dims import Size, is_nonnegative, maximum, minimum, unify
-from graphc.ir.dtypes import int64
+from graphc.api.lu import LUFactors, LUResult, cholesky_solve, lu, lu_factor, lu_solve
+from graphc.api.manipulation import matrix_transpose, reshaped
+from graphc.api.matrix_parts import (
+    diag,
+    diagonal,
+    trace,
+    tril,
+    tril_indices,
+    triu,
+    triu_indices,
+    vander,
+)
+from graphc.api.matrix_products import cross, kron, matrix_power, multi_dot, tensorinv, tensorsolve
+from graphc.api.norms import cond, matrix_norm, norm, vector_norm
+from graphc.api.operands import TensorLike, graph_of, to_nodes
+from graphc.api.pseudoinverse import LstsqResult, lstsq, matrix_rank, pinv
+from graphc.api.shapes import as_axis, as_int, is_several
+from graphc.ir.dims import unify
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.labelled_products import Term
@@ -39,29 +52,54 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EighResult",
+    "LUFactors",
+    "LUResult",
+    "LstsqResult",
     "QRResult",
     "SVDResult",
     "SlogdetResult",
     "cholesky",
+    "cholesky_solve",
+    "cond",
+    "cross",
     "det",
+    "diag",
     "diagonal",
     "eigh",
     "eigvalsh",
     "inv",
+    "kron",
+    "lstsq",
+    "lu",
+    "lu_factor",
+    "lu_solve",
     "matmul",
+    "matrix_norm",
+    "matrix_power",
+    "matrix_rank",
     "matrix_transpose",
     "matvec",
+    "multi_dot",
+    "norm",
     "outer",
+    "pinv",
     "qr",
     "slogdet",
     "solve",
     "svd",
     "svdvals",
     "tensordot",
+    "tensorinv",
+    "tensorsolve",
+    "trace",
     "triangular_solve",
     "tril",
+    "tril_indices",
     "triu",
+    "triu_indices",
+    "vander",
     "vecdot",
+    "vector_norm",
 ]
 
 
@@ -184,41 +222,3 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     shape = (*left.shape, *right.shape)
     column = reshaped(left, (*left.shape, 1))
     return graph.tensor(ops.mul(fitted(column, shape), fitted(right, shape)))
-
-
-def tril(x: TensorLike, /, *, k: int = 0) -> Tensor:
-    """Matrices with zeros above the diagonal, or the k-th one above it."""
-    return _triangle("tril", x, k, lower=True)
-
-
-def triu(x: TensorLike, /, *, k: int = 0) -> Tensor:
-    """Matrices with zeros below the diagonal, or the k-th one above it."""
-    return _triangle("triu", x, k, lower=False)
-
-
-def _triangle(op: str, x: TensorLike, k: int, lower: bool) -> Tensor:
-    graph, node = graph_of(op, x), to_node(op, x)
-    rank = len(node.shape)
-    if rank < 2:
-        fail_shape(op, f"needs at least two dims, not {node.type}")
-    row, column = (ops.iota(shape=node.shape, axis=rank - n, dtype=int64) for n in (2, 1))
-    moved = ops.add(row, fitted(size_node(as_int(op, k, "k")), node.shape))
-    kept = ops.le(column, moved) if lower else ops.ge(column, moved)
-    return graph.tensor(ops.where(kept, node, filled(node.shape, 0, node.dtype)))
-
-
-def diagonal(x: TensorLike, /, *, offset: int = 0) -> Tensor:
-    """The diagonals of the matrices in the last two dims, or those `offset` above them."""
-    graph, node = graph_of("diagonal", x), to_node("diagonal", x)
-    if len(node.shape) < 2:
-        fail_shape("diagonal", f"needs at least two dims, not {node.type}")
-    down, right = max(-as_int("diagonal", offset, "offset"), 0), max(offset, 0)
-    height, width = node.shape[-2:]
-    size = minimum(_left_over(height, down), _left_over(width, right))
-    rank = len(node.shape)
-    corner = sliced(sliced(node, rank - 2, down, size), rank - 1, right, size)
-    return graph.tensor(diagonal_of("diagonal", corner, rank - 2, rank - 1))
-
-
-def _left_over(size: Size, start: int) -> Size:
-    return size - start if is_nonnegative(size - start) else maximum(size - start, 0)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from graphc.api.blame import fail_dtype, fail_shape
+from graphc.api.blame import fail_shape
 from graphc.api.broadcasting import fitted
+from graphc.api.matrices import check_float
 from graphc.api.operands import TensorLike, graph_of, to_node, with_dtype
 from graphc.api.shapes import AxesLike, as_axes, as_axis, filled, size_node, to_dtype
 from graphc.ir.dims import product
@@ -185,20 +186,15 @@ def _as_bool(node: Node) -> Node:
 
 def _mean(op: str, node: Node, axes: tuple[int, ...], keepdims: bool) -> Node:
     """The sum over axes divided by their number of elements."""
-    _check_float(op, node)
+    check_float(op, node)
     return _per_element(_over("sum", node, axes, keepdims), node.shape, axes)
 
 
 def _var(op: str, node: Node, axis: AxesLike, correction: float, keepdims: bool) -> Node:
-    _check_float(op, node)
+    check_float(op, node)
     axes = as_axes(op, axis, len(node.shape))
     total = ops.squared_deviations(node, axes=axes)
     return _per_element(_with_kept(total, node.shape, axes, keepdims), node.shape, axes, correction)
-
-
-def _check_float(op: str, node: Node) -> None:
-    if not node.dtype.is_float:
-        fail_dtype(op, f"needs floating point, not {node.dtype.name}; convert with gc.astype")
 
 
 def _per_element(total: Node, shape: Shape, axes: tuple[int, ...], less: float = 0.0) -> Node:

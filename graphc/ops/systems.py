@@ -101,7 +101,7 @@ def _lu_type(inference: Inference) -> TensorType:
     return packed_type(matrix, lu_parts(matrix.shape[-1]))
 
 
-def _moving(permutation: Node, both: Node) -> Node:
+def moving(permutation: Node, both: Node) -> Node:
     """The permutation as the matrix p."""
     *lead, n = permutation.shape
     _, column = positions(both)
@@ -126,14 +126,14 @@ def _lu_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
     of_l = lower(ops.matmul(transposed(lower(both)), of_l))
     of_u = upper(ops.matmul(of_u, transposed(_unit_upper(both))), strict=True)
     inner = _between(both, add(of_l, of_u), turned=True)
-    return (ops.matmul(inner, _moving(permutation, both)),)
+    return (ops.matmul(inner, moving(permutation, both)),)
 
 
 def _lu_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     (tangent,) = tangents
     assert tangent is not None
     both, permutation, _, sign = unpacked(result, lu_parts(tangent.shape[-1]))
-    moved = ops.matmul(tangent, transposed(_moving(permutation, both)))
+    moved = ops.matmul(tangent, transposed(moving(permutation, both)))
     inner = _between(both, moved, turned=False)
     of_l = ops.matmul(lower(both), lower(inner))
     of_u = ops.matmul(upper(inner, strict=True), _unit_upper(both))

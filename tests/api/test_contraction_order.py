@@ -3,11 +3,21 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from functools import cache
-from itertools import combinations
+from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 
-from graphc.api.contraction_order import MOST_EXACT, Pair, Problem, best_pairs, problem, total_cost
+from graphc.api.contraction_order import (
+    MOST_EXACT,
+    Chain,
+    Pair,
+    Problem,
+    best_chain,
+    best_pairs,
+    problem,
+    total_cost,
+)
 from graphc.ir.dims import Size, symbol
 
 SIZES: dict[str, Size] = {
@@ -119,3 +129,27 @@ def test_long_chains_are_ordered_greedily() -> None:
     given = problem(chain, ("d0", f"d{len(chain)}"), sizes)
     written = ((0, 1), *((0, len(chain) - 1 - k) for k in range(1, len(chain) - 1)))
     assert total_cost(given, best_pairs(given)) < total_cost(given, written) / 5
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_cheapest_chain_is_that_of_all_orders(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sizes = [int(size) for size in rng.integers(1, 9, rng.integers(3, 9))]
+    labels = [str(k) for k in range(len(sizes))]
+    terms = list(pairwise(labels))
+    given = problem(terms, (labels[0], labels[-1]), dict(zip(labels, sizes, strict=True)))
+    assert _cost(best_chain(sizes), sizes)[0] == total_cost(given, best_pairs(given))
+
+
+def _cost(chain: Chain, sizes: list[int]) -> tuple[int, int, int]:
+    """What a chain costs, and at which of the sizes it begins and ends."""
+    if isinstance(chain, int):
+        return 0, chain, chain + 1
+    (left, start, middle), (right, begun, end) = (_cost(part, sizes) for part in chain)
+    assert middle == begun
+    return left + right + sizes[start] * sizes[middle] * sizes[end], start, end
+
+
+def test_chains_of_equal_cost_go_from_left_to_right() -> None:
+    assert best_chain([2, 2, 2, 2]) == ((0, 1), 2)
+    assert best_chain([symbol("n"), symbol("n"), symbol("m"), 64]) == ((0, 1), 2)

@@ -133,8 +133,6 @@ GRADIENTS: dict[str, tuple[Any, tuple[tuple[int, ...], ...]]] = {
     "tensordot of turned axes": (
         lambda x, y: gc.tensordot(x, y, axes=([2, 0], [0, 2])), ((2, 3, 4), (4, 5, 2)),
     ),
-    "tril": (lambda x: gc.tril(x * x, k=1), ((2, 3, 4),)),
-    "triu": (lambda x: gc.triu(x * x, k=-1), ((4, 3),)),
 }  # fmt: skip
 
 
@@ -142,33 +140,6 @@ GRADIENTS: dict[str, tuple[Any, tuple[tuple[int, ...], ...]]] = {
 def test_gradients(name: str, compute: Any) -> None:
     function, shapes = GRADIENTS[name]
     check_gradients(compute, function, [_drawn(shape, k) for k, shape in enumerate(shapes)])
-
-
-@pytest.mark.parametrize("k", [-5, -1, 0, 2, 5])
-def test_triangles_and_diagonals(k: int, compute: Any) -> None:
-    a = _drawn((2, 3, 4), 0)
-    for shape in ((2, 3, 4), (2, "n", "m")):
-        x = gc.placeholder(gc.float64, shape)
-        found = compute([gc.tril(x, k=k), gc.triu(x, k=k), gc.diagonal(x, offset=k)], {x: a})
-        np.testing.assert_array_equal(found[0], np.tril(a, k))
-        np.testing.assert_array_equal(found[1], np.triu(a, k))
-        np.testing.assert_array_equal(found[2], _diagonals(a, k))
-
-
-def test_triangles_hide_what_they_leave_out(compute: Any) -> None:
-    x = gc.placeholder(gc.float64, (2, 2))
-    total = gc.sum(gc.tril(x * x))
-    values, slope = compute([gc.tril(x), *gc.gradients(total, [x])], {x: [[1, np.nan], [2, 3]]})
-    np.testing.assert_array_equal(values, [[1, 0], [2, 3]])
-    np.testing.assert_array_equal(slope[:, 0], [2, 4])
-    flags = compute(gc.triu(gc.constant([[True, True], [True, True]])))
-    np.testing.assert_array_equal(flags, [[True, True], [False, True]])
-
-
-def _diagonals(a: Any, k: int) -> Any:
-    if not -a.shape[-2] < k < a.shape[-1]:
-        return np.zeros((*a.shape[:-2], 0))
-    return np.diagonal(a, k, -2, -1)
 
 
 @pytest.mark.parametrize(
@@ -206,9 +177,6 @@ def _diagonals(a: Any, k: int) -> Any:
         (lambda x: gc.vecdot(x, x[0], axis=-2), ShapeError, "has no axis -2", "vecdot"),
         (lambda x: gc.vecdot(x, x, axis=2), ShapeError, "no axis 2", "vecdot"),
         (lambda x: gc.outer(x, x), ShapeError, "needs two vectors", "outer"),
-        (lambda x: gc.tril(x[0]), ShapeError, "needs at least two dims", "tril"),
-        (lambda x: gc.triu(x, k=0.5), AttributeValueError, "k must be an integer", "triu"),
-        (lambda x: gc.diagonal(x[0]), ShapeError, "needs at least two dims", "diagonal"),
     ],
 )
 def test_errors(apply: Any, error: Any, message: str, op: str) -> None:

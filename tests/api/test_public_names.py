@@ -43,8 +43,10 @@ resize
 
 
 LINALG = _words("""
-cholesky det diagonal eigh eigvalsh inv matmul matrix_transpose matvec outer qr slogdet solve svd
-svdvals tensordot triangular_solve vecdot
+cholesky cholesky_solve cond cross det diag diagonal eigh eigvalsh inv kron lstsq lu lu_factor
+lu_solve matmul matrix_norm matrix_power matrix_rank matrix_transpose matvec multi_dot norm outer
+pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace triangular_solve tril
+tril_indices triu triu_indices vander vecdot vector_norm
 """)
 
 

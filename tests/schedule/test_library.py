@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.api.shapes import filled
+from graphc.autodiff.reverse import cotangents
 from graphc.codegen.nests.routines import imported
 from graphc.compiler import Compilation, compile_graph
 from graphc.ir.dims import Size, symbol
@@ -102,6 +104,15 @@ def test_solving_and_its_gradient_share_the_factors() -> None:
     assert schedule is not None
     names = [launch.nodes[0].op.name for launch in schedule.launches]
     assert sorted(names) == ["lu", "lu_solve", "lu_solve", "prod"]
+
+
+def test_least_squares_with_a_gradient_takes_one_decomposition() -> None:
+    a, b = matrices(3, 4, 2), ops.placeholder(shape=(3, 4, 2), dtype=float64, name="b")
+    x = ops.least_squares(a, filled((3,), 1e-9, float64), b, transposed=False, symmetric=False)
+    schedule = compiled(x, *cotangents([x], [a, b], [x]), ops.svd(a)).schedule
+    assert schedule is not None
+    names = [node.op.name for launch in schedule.launches for node in launch.nodes]
+    assert names.count("svd") == 1
 
 
 def test_a_result_does_not_take_the_memory_of_what_a_routine_reads() -> None:
