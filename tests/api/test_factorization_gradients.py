@@ -34,6 +34,15 @@ FUNCTIONS: dict[str, tuple[tuple[int, ...], Callable[[gc.Tensor], gc.Tensor]]] =
     "projection by svd": ((4, 2), lambda x: (lambda u: u @ u.T)(la.svd(x, full_matrices=False).U)),
     "qr tall": ((4, 3), lambda x: la.qr(x).Q @ gc.ones((3, 1)) + la.qr(x).R[0, 0]),
     "qr wide": ((2, 4), lambda x: la.qr(x).Q @ la.qr(x).R[:, 1:]),
+    "pinv": ((2, 4, 3), la.pinv),
+    "pinv of less than full rank": ((4, 3), lambda x: la.pinv(x[:, :2] @ x[:2])),
+    "pinv of symmetric matrices": ((3, 3), lambda x: la.pinv(x, hermitian=True)),
+    "lstsq": ((4, 3), lambda x: la.lstsq(x[:, :2], x * x).solution),
+    "residuals": ((4, 3), lambda x: la.lstsq(x[:, :2], x * x).residuals),
+    "lu": ((2, 3, 3), lambda x: la.lu(x).L * la.lu(x).U.mT),
+    "lu_solve": ((3, 3), lambda x: la.lu_solve(la.lu_factor(x), x * x)),
+    "nuclear norm": ((2, 4, 3), lambda x: la.matrix_norm(x, ord="nuc")),
+    "cond": ((3, 3), lambda x: la.cond(x, "fro")),
     "qr complete of a wide matrix": ((2, 4), lambda x: la.qr(x, mode="complete").R),
 }
 
