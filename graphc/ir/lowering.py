@@ -101,13 +101,15 @@ class Library:
 
     `rank` dims at the end of the result are those of one matrix; `steps` says what is done for
     one. `failure` is what an error says of a matrix for which `Steps.fail_if` holds, `blamed` the
-    op that it names, if that is another one.
+    op that it names, if that is another one. With `columns`, threads share out the columns of one
+    result as well, so many at a time (see `Steps.columns`); the first input is then in memory.
     """
 
     rank: int
     steps: Callable[[Node, Steps], None]
     failure: str = ""
     blamed: str = ""
+    columns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

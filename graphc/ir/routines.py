@@ -41,18 +41,35 @@ class Area:
         return scalar.load(self.buffer, self.offset + offset, self.dtype)
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns of its matrix a piece of work is about: from `start` on, `count` of them.
+
+    `most` is as many as any piece has.
+    """
+
+    start: Size
+    count: Size
+    most: Size
+
+
 class Steps(Protocol):
-    """What is done for one matrix, step by step."""
+    """What is done for one matrix, step by step; or for some of its columns."""
 
     @property
     def result(self) -> Area:
         """The memory of the op's result."""
         ...
 
+    @property
+    def columns(self) -> Columns:
+        """The columns of the result to be worked on: all, unless they are shared out."""
+        ...
+
     def room(self, size: Size, dtype: DType | None = None) -> Area:
         """Memory for the matrix alone; elements are of the result's dtype unless another is given.
 
-        Unless it is known to be small, there is as much for every matrix of the stack at once.
+        Unless it is known to be small, there is as much for every piece of work at once.
         """
         ...
 

@@ -45,7 +45,7 @@ from graphc.ops.matrices import (
     unpacked,
     upper,
 )
-from graphc.ops.triangular import divide, system_type
+from graphc.ops.triangular import COLUMNS, divide, right_side, system_type
 
 _SINGULAR = "is singular"
 _INNER = NoDerivative("is what solve is computed with, which has the rules", zero=False)
@@ -172,21 +172,20 @@ def _lu_solve_type(inference: Inference) -> TensorType:
 
 def _lu_solve_steps(node: Node, steps: Steps) -> None:
     *_, n, columns = node.shape
-    factors, x = steps.given(0), steps.result
-    steps.fill(x, (n, columns), lambda i, j: steps.read(1, i, j))
+    factors, x, piece = steps.given(0), right_side(node, steps, 1), steps.columns
     order = steps.room(n, int32)
     one = scalar.const(1, int32)
     steps.fill(
         order, (n,), lambda i: scalar.same("add", scalar.cast(steps.read(0, n * n + i), int32), one)
     )
     is_transposed = attr(node, "transposed")
-    moved = (columns, n, x, leading(columns), order)
+    moved = (piece.count, n, x, leading(columns), order)
     if is_transposed:
-        steps.call("lapmt", 1, *moved, flops=n * columns)
+        steps.call("lapmt", 1, *moved, flops=n * piece.most)
     for is_l in (False, True) if is_transposed else (True, False):
         divide(steps, factors, x, (n, columns), lower=is_l, transposed=is_transposed, unit=not is_l)
     if not is_transposed:
-        steps.call("lapmt", 0, *moved, flops=n * columns)
+        steps.call("lapmt", 0, *moved, flops=n * piece.most)
     zero = scalar.const(0.0, node.dtype)
     steps.fail_if(
         steps.combined("any", n, lambda i: scalar.compare("eq", steps.read(0, n * n + n + i), zero))
@@ -219,7 +218,7 @@ lu_solve = structured(
     "lu_solve", "The solution of a x = b, or of a' x = b if transposed, from the factors of a.",
     Kind.FACTORIZATION, arity=2, attrs={"transposed": AttrKind.BOOL}, infer=_lu_solve_type,
     reference=_lu_solve_reference, vjp=_INNER, jvp=_INNER,
-    lowering=Library(2, _lu_solve_steps, _SINGULAR, "solve"), dtypes=FLOATS,
+    lowering=Library(2, _lu_solve_steps, _SINGULAR, "solve", COLUMNS), dtypes=FLOATS,
     samples=(  # numbers drawn at random are no factors, but for matrices of size 0
         Sample((Arg((1,)), Arg((0, 3))), {"transposed": False}),
         Sample((Arg((2, 1)), Arg((2, 0, 3))), {"transposed": True}),

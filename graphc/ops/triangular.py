@@ -30,6 +30,9 @@ from graphc.ops.matrices import square_type as _square_type
 
 _NAN = float("nan")
 
+#: Columns of a right side that are worked on together: enough to make up for reading the matrix.
+COLUMNS = 256
+
 
 def system_type(inference: Inference) -> TensorType:
     """The solution of a system: square matrices on the left, as many rows on the right."""
@@ -50,12 +53,25 @@ def failed(returned: Expr) -> Expr:
 # Triangular systems --------------------------------------------------------------------------
 
 
+def right_side(node: Node, steps: Steps, k: int) -> Area:
+    """The columns of the result that are worked on, filled with those of the k-th input."""
+    *_, rows, columns = node.shape
+    piece = steps.columns
+    steps.fill_at(
+        steps.result, (rows, piece.count),
+        lambda i, j: i * columns + piece.start + j,
+        lambda i, j: steps.read(k, i, piece.start + j),
+    )  # fmt: skip
+    return steps.result.at(piece.start)
+
+
 def divide(
     steps: Steps, a: Area, x: Area, shape: Shape, *, lower: bool, transposed: bool, unit: bool
 ) -> None:
     """Put a^-1 x, or a'^-1 x if transposed, in the place of x; a triangle of `a` is read.
 
-    By columns the lower triangle is the upper one, and x a' = b' what was a x = b.
+    `shape` is that of all of x, of which the columns of `steps` begin at the area. By columns the
+    lower triangle is the upper one, and x a' = b' what was a x = b.
     """
     rows, columns = shape
     half, diagonal = "U" if lower else "l", "u" if unit else "n"
@@ -66,17 +82,15 @@ def divide(
         )  # fmt: skip
         return
     steps.call(
-        "trsm", "R", half, "T" if transposed else "N", diagonal, columns, rows, 1.0, a,
-        leading(rows), x, leading(columns), flops=rows * rows * columns,
+        "trsm", "R", half, "T" if transposed else "N", diagonal, steps.columns.count, rows, 1.0, a,
+        leading(rows), x, leading(columns), flops=rows * rows * steps.columns.most,
     )  # fmt: skip
 
 
 def _solve_steps(node: Node, steps: Steps) -> None:
-    shape = node.shape[-2:]
-    steps.fill(steps.result, shape, lambda i, j: steps.read(1, i, j))
     divide(
-        steps, steps.given(0), steps.result, shape, lower=attr(node, "lower"),
-        transposed=attr(node, "transposed"), unit=attr(node, "unit"),
+        steps, steps.given(0), right_side(node, steps, 1), node.shape[-2:],
+        lower=attr(node, "lower"), transposed=attr(node, "transposed"), unit=attr(node, "unit"),
     )  # fmt: skip
 
 
@@ -139,7 +153,7 @@ triangular_solve = structured(
     Kind.FACTORIZATION, arity=2,
     attrs={"lower": AttrKind.BOOL, "transposed": AttrKind.BOOL, "unit": AttrKind.BOOL},
     infer=system_type, reference=_solve_reference, vjp=_solve_vjp, jvp=_solve_jvp,
-    lowering=Library(2, _solve_steps), dtypes=FLOATS,
+    lowering=Library(2, _solve_steps, columns=COLUMNS), dtypes=FLOATS,
     samples=tuple(
         Sample(
             (Arg(a, diagonal=3.0), Arg(b)),

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from graphc.ir import dims
 from graphc.ir.graph import Graph
-from graphc.ir.lowering import Buffer, Pointwise, Reduce
+from graphc.ir.lowering import Buffer, Library, Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 
@@ -92,12 +92,23 @@ def _most_repeated(node: Node) -> int:
 def _reason_for(node: Node, user: Node, cost: int, readers: int) -> str | None:
     if user.op.kind is Kind.CONTRACTION:
         return _reason_for_product(node, user, cost, readers)
+    if is_shared_out(user) and node is user.inputs[0]:
+        return f"is read by every block of columns of {user.op.name}"
     if user.op.kind is Kind.SCATTER and node is user.inputs[0]:
         return None
     most = _most_repeated(node) if user.op.name == "broadcast_to" else CHEAP
     if cost > most and _rereads(node, user):
         return f"is read over and over by {user.op.name} and costs {cost} operations an element"
     return None
+
+
+def is_shared_out(node: Node) -> bool:
+    """Whether threads share out the columns of what a library makes: if there may be many."""
+    rule = node.op.lowering
+    if not isinstance(rule, Library) or not rule.columns:
+        return False
+    count = node.shape[-1]
+    return not isinstance(count, int) or count > rule.columns
 
 
 def _rereads(node: Node, user: Node) -> bool:

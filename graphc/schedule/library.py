@@ -9,16 +9,17 @@ from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, int32, int64
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
-from graphc.ir.routines import Area, Element
+from graphc.ir.routines import Area, Columns, Element
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check, Pointer
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
-from graphc.schedule.keeping import is_buffer
+from graphc.schedule.keeping import is_buffer, is_shared_out
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
+    Axis,
     Combine,
     Fold,
     Loop,
@@ -42,7 +43,7 @@ def library_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, 
     assert isinstance(rule, lowering.Library)
     steps = _Steps(Builder(fusion), node, rule)
     rule.steps(node, steps)
-    axes, body = collapse(steps.stack, tuple(steps.body))
+    axes, body = collapse(steps.pieces, tuple(steps.body))
     return steps.builder.kernel(nest(axes, body, vector=False), parallel=bool(axes))
 
 
@@ -56,10 +57,24 @@ class _Steps:
         self.body: list[Statement] = []
         self._place = tuple(axis.position for axis in self.stack)
         self._number = linearize(self._place, lead)
-        self._count = dims.product(lead)
+        self.columns, blocks = self._columns(rule.columns)
+        self.pieces = self.stack + blocks
+        extents = (*lead, *(axis.extent for axis in blocks))
+        self._piece = linearize(tuple(axis.position for axis in self.pieces), extents)
+        self._count = dims.product(extents)
         self._read = builder.reader(node)
         self._own = dims.product(node.shape[len(lead) :])
         self._given: dict[int, Area] = {}
+
+    def _columns(self, most: int) -> tuple[Columns, tuple[Axis, ...]]:
+        """The columns of a piece of work, and the axis that counts such pieces if there is one."""
+        count = self.node.shape[-1] if self.node.shape else 1
+        if not is_shared_out(self.node):
+            return Columns(0, count, count), ()
+        block = self.builder.axis(dims.maximum(dims.floordiv(count + most - 1, most), 1))
+        start = block.position * most
+        rest = dims.minimum(count - start, most)
+        return Columns(start, rest, dims.minimum(count, most)), (block,)
 
     @property
     def result(self) -> Area:
@@ -74,7 +89,7 @@ class _Steps:
             return Area(name, kind, 0)
         workspace = Workspace(kind, self._count * size)
         name = self.builder.argument(workspace, written=True)
-        return Area(name, kind, self._number * size)
+        return Area(name, kind, self._piece * size)
 
     def given(self, k: int) -> Area:
         if k not in self._given:

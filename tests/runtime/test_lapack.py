@@ -15,6 +15,7 @@ import graphc as gc
 from graphc.codegen.executable_file import from_bytes, to_bytes
 from graphc.compiler import compile_graph
 from graphc.errors import CompileError, LinAlgError
+from graphc.ops.triangular import COLUMNS
 from graphc.runtime import lapack
 
 SHAPES = [(40, 6, 6), (3, 40, 40), (70, 70), (500, 3, 3)]
@@ -71,6 +72,43 @@ def test_the_bits_are_the_same_for_any_number_of_threads(shape: tuple[int, ...])
     for other in results[1:]:
         for mine, theirs in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(mine, theirs)
+
+
+@pytest.mark.parametrize("symbolic", [False, True], ids=["known", "symbolic"])
+def test_threads_share_out_the_columns_of_a_right_side(symbolic: bool) -> None:
+    la, n = gc.linalg, 40
+    a, counts = drawn((2, n, n)), (0, 1, COLUMNS - 1, COLUMNS, COLUMNS + 1, 2 * COLUMNS + 90)
+    for count in counts if symbolic else counts[3:]:
+        b = np.random.default_rng(1).normal(size=(2, n, count))
+        results = []
+        for threads in (1, 2, 3):
+            with gc.Graph() as graph:
+                x = gc.placeholder(gc.float64, ("s", "n", "n") if symbolic else (2, n, n))
+                y = gc.placeholder(gc.float64, ("s", "n", "m") if symbolic else (2, n, count))
+                moved = la.matrix_transpose(x) * 1.0
+                fetches = [la.solve(x, y), la.triangular_solve(moved, y, lower=False)]
+                fetches += gc.gradients(gc.sum(fetches[0] * y), [x, y])
+            with gc.Session(graph, threads=threads) as session:
+                results.append(session.run(fetches, {x: a, y: b}))
+        np.testing.assert_allclose(a @ results[0][0], b, atol=1e-12)
+        np.testing.assert_allclose(np.tril(a).mT @ results[0][1], b, atol=1e-12)
+        for other in results[1:]:
+            for mine, theirs in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_singular_matrix_is_found_by_any_columns_and_by_none() -> None:
+    with gc.Graph() as graph:
+        x, y = gc.placeholder(gc.float64, (3, 2, 2)), gc.placeholder(gc.float64, (3, 2, "m"))
+        solved = gc.linalg.solve(x, y)
+    stack = np.tile(np.eye(2), (3, 1, 1))
+    stack[1] = 1.0
+    for count in (0, 1, 3 * COLUMNS):
+        with (
+            gc.Session(graph, threads=2) as session,
+            pytest.raises(LinAlgError, match="solve: matrix 1 of the stack is singular"),
+        ):
+            session.run(solved, {x: stack, y: np.ones((3, 2, count))})
 
 
 def test_the_worst_matrix_of_any_thread_is_that_of_a_serial_run() -> None:

@@ -9,11 +9,13 @@ from graphc.api.shapes import filled
 from graphc.autodiff.reverse import cotangents
 from graphc.codegen.nests.routines import imported
 from graphc.compiler import Compilation, compile_graph
+from graphc.ir import dims
 from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import float32, float64
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.ops.triangular import COLUMNS
 from graphc.schedule.calls import Call, Check
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.statements import Loop
@@ -94,6 +96,35 @@ def test_a_matrix_in_memory_is_handed_on_as_it_lies_there() -> None:
     assert not kernel.scratch
     copied = kernel_of(ops.triangular_solve(ops.neg(a), b, **attrs))
     assert [room.size for room in copied.scratch] == [16]
+
+
+def test_columns_of_a_right_side_are_shared_out() -> None:
+    attrs = {"lower": True, "transposed": False, "unit": False}
+
+    def kernel(count: Size) -> Kernel:
+        b = ops.placeholder(shape=(400, count), dtype=float64, name="b")
+        return kernel_of(ops.triangular_solve(matrices(400, 400), b, **attrs))
+
+    assert not kernel(COLUMNS).parallel
+    (loop,) = kernel(2 * COLUMNS).body
+    assert isinstance(loop, Loop)
+    assert loop.axis.extent == 2
+    (call,) = (s for s in loop.body if isinstance(s, Call))
+    assert call.given[4] == COLUMNS
+    assert str(call.given[9]) == f"&a1[{COLUMNS}*{loop.axis.name}]"
+    (loop,) = kernel(symbol("c")).body
+    assert isinstance(loop, Loop)
+    assert dims.evaluate(loop.axis.extent, {"c": 0}) == 1
+    assert dims.evaluate(loop.axis.extent, {"c": 2 * COLUMNS + 1}) == 3
+
+
+def test_what_all_blocks_of_columns_read_is_computed_once() -> None:
+    a, b = matrices(40, 40), ops.placeholder(shape=(40, 600), dtype=float64, name="b")
+    schedule = compiled(
+        ops.triangular_solve(ops.neg(a), b, lower=True, transposed=False, unit=False)
+    ).schedule
+    assert schedule is not None
+    assert [launch.nodes[0].op.name for launch in schedule.launches] == ["neg", "triangular_solve"]
 
 
 def test_solving_and_its_gradient_share_the_factors() -> None:
