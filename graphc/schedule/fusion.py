@@ -9,7 +9,7 @@ same row of the others. A group becomes one kernel, which reads each row once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
@@ -18,10 +18,12 @@ from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
-from graphc.schedule.alignment import aligned_dims, is_same_position, without_ones
+from graphc.schedule.alignment import without_ones
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.blocks import FIRST, block_reduce
-from graphc.schedule.keeping import is_buffer, is_literal, once_computed
+from graphc.schedule.keeping import is_packed, once_computed
+from graphc.schedule.links import Links, all_links
+from graphc.schedule.roles import roles_of
 
 #: Values computed by one kernel, and nodes in all its expressions.
 MOST_VALUES, MOST_NODES = 64, 400
@@ -29,17 +31,6 @@ MOST_VALUES, MOST_NODES = 64, 400
 MOST_IN_ROW = 1 << 15
 #: Rows below which a kernel is not cut by rows: there would be nothing to share out.
 FEWEST_ROWS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """How a value reads another one: in how many leading dims aligned, and if only in place."""
-
-    aligned: int
-    same: bool
-
-
-Links = dict[Node, Link]
 
 
 @dataclass(eq=False)
@@ -91,42 +82,15 @@ def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
     """Cut a graph into kernels, of which some are given as bands. Linear in its size."""
     views = frozenset(view for band in bands for view in band.views)
     reasons, weights = once_computed(graph, views)
-    links = _all_links(graph, reasons)
-    groups = _Grouping(links, weights).run([node for node in graph.nodes if node in reasons], bands)
+    links = all_links(graph, reasons)
+    grouping = _Grouping(links, weights, reasons)
+    groups = grouping.run([node for node in graph.nodes if node in reasons], bands)
     home = {node: group for group in groups for node in group.nodes}
     kept = set(graph.roots)
     for node, group in home.items():
         kept.update(s for s in links[node] if s in home and home[s] is not group)
         kept.update([node] if isinstance(node.op.lowering, BlockReduce) else [])
     return Fusion(reasons, groups, kept, links)
-
-
-def _all_links(graph: Graph, reasons: dict[Node, str]) -> dict[Node, Links]:
-    """For every computed node, its links to stored values, through what is recomputed."""
-    known: dict[Node, Links] = {}
-    for node in graph.nodes:
-        if is_literal(node) or is_buffer(node):
-            continue
-        found: Links = {}
-        for k, operand in enumerate(node.inputs):
-            here = Link(aligned_dims(node, k), is_same_position(node, k))
-            if operand in reasons or is_buffer(operand):
-                reached = {operand: Link(len(operand.shape), True)}
-            else:
-                reached = known.get(operand, {})
-            for source, link in reached.items():
-                _add_link(
-                    found, source, Link(min(here.aligned, link.aligned), here.same and link.same)
-                )
-        known[node] = found
-    return known
-
-
-def _add_link(links: Links, source: Node, new: Link) -> None:
-    old = links.get(source)
-    if old is not None:
-        new = Link(min(old.aligned, new.aligned), old.same and new.same)
-    links[source] = new
 
 
 def extended(node: Node) -> Shape:
@@ -178,9 +142,10 @@ def _axes(node: Node) -> tuple[int, ...]:
 class _Grouping:
     """Puts values into groups, each into one that it can join if there is any."""
 
-    def __init__(self, links: dict[Node, Links], weights: dict[Node, int]) -> None:
-        self.links = links
-        self.weights = weights
+    def __init__(
+        self, links: dict[Node, Links], weights: dict[Node, int], reasons: dict[Node, str]
+    ) -> None:
+        self.links, self.weights, self.reasons = links, weights, reasons
         self.home: dict[Node, Group] = {}
         self.groups: list[Group] = []
         self.by_shape: dict[tuple[Shape, int], Group] = {}
@@ -329,7 +294,9 @@ class _Grouping:
         if not self._has_room(node, group):
             return False
         if group.firm and not isinstance(node.op.lowering, Pointwise):
-            return False  # its points are taken singly; a row keeps partial results by position
+            if not grows_with(node, group, self.reasons):
+                return False  # its points are taken singly; a row keeps partial results by position
+            wish = replace(wish, rank=group.rank, exact=False)
         rank = min(group.rank, wish.rank)
         for source, link in self.links[node].items():
             if self.home.get(source) is group:
@@ -374,6 +341,21 @@ class _Grouping:
         if rank == 0 < wish.rank and not isinstance(dims.product(wish.shape), int):
             return False  # what may be long would no longer be shared out
         return all(_row_size(n, rank) <= MOST_IN_ROW for n in (*group.nodes, node))
+
+
+def grows_with(node: Node, group: Group, reasons: dict[Node, str]) -> bool:
+    """Whether a node reduces blocks of rows of a product's results, which come up in that order.
+
+    The dims that it reduces must be rows of the product, and its only ones.
+    """
+    product = group.nodes[0]
+    if node.op is not block_reduce or node.attrs["combiner"] == FIRST or not is_packed(product):
+        return False
+    if without_ones(node.inputs[0].shape) != group.shape:
+        return False
+    roles = roles_of(product, Fusion(reasons, [], set(), {}))
+    first = tuple(k for k in range(node.attrs["count"]) if product.shape[k] != 1)
+    return roles is not None and len(first) > 0 and roles.rows == first
 
 
 def _is_first_row(node: Node) -> bool:

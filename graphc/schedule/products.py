@@ -9,19 +9,22 @@ result is one chain of multiply-adds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from graphc.ir import dims, lowering, scalar
+from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
+from graphc.ir.lowering import BlockReduce
 from graphc.ir.node import Node
-from graphc.ir.scalar import Expr, Index
+from graphc.ir.scalar import Index
 from graphc.ir.types import Shape
+from graphc.schedule.blocks import BLOCK, blocks_of
 from graphc.schedule.collapse import collapse
 from graphc.schedule.fusion import Fusion, Group
 from graphc.schedule.kernel import Kernel
+from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
-from graphc.schedule.statements import Axis, Loop, Product, Statement, Store
+from graphc.schedule.roles import Roles, roles_of
+from graphc.schedule.statements import Axis, Loop, Product, Statement, Store, Update
 
 Limits = tuple[tuple[int | None, int], ...]
 
@@ -31,114 +34,23 @@ Limits = tuple[tuple[int | None, int], ...]
 ROWS = ((128, 128), (512, 256), (2048, 512), (None, 1024))
 COLUMNS = ((None, 1024),)
 
-#: Steps of depth from which on results may be stored apart, and how much larger than the left one
-#: an operand must be for that to pay.
-LONG, TURNED = 1024, 2
-
 #: Rows or columns of a block where it is not known how many there are.
 UNKNOWN = 256, 512
 
-#: Blocks have a multiple of this many rows and columns, unless they are the last.
+#: Blocks have a multiple of this many rows and columns, unless they are the last. Where rows are
+#: reduced, which goes by blocks of its own, every one of those must lie in a single block.
 UNIT = 32
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """The dims of a product's result, by number: stacks, rows and columns."""
-
-    stack: tuple[int, ...]
-    rows: tuple[int, ...]
-    columns: tuple[int, ...]
-    swapped: bool
-
-    def with_fewer_columns(self) -> Roles:
-        """The first dim of columns as one of the stack instead."""
-        first, *rest = self.columns
-        return replace(self, stack=tuple(sorted((*self.stack, first))), columns=tuple(rest))
 
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
     """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
-    roles = _roles(group.nodes[0], fusion)
+    roles = roles_of(group.nodes[0], fusion)
     while roles is not None:
         made = _Blocks(group, fusion, roles).build()
         if made is not None:
             return made
         roles = roles.with_fewer_columns()
     return None
-
-
-def _roles(node: Node, fusion: Fusion) -> Roles | None:
-    rule = node.op.lowering
-    assert isinstance(rule, lowering.Reduce)
-    builder = Builder(fusion)
-    axes = [builder.axis(size) for size in node.shape]
-    depth = [builder.axis(size) for size in rule.extents(node)]
-    index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
-    operands = rule.operands(node, index, inner, builder.reader(node))
-    left, right = (_needs(operand) for operand in operands)
-    found: dict[tuple[bool, bool], list[int]] = {}
-    for k, axis in enumerate(axes):
-        if axis.extent != 1:
-            found.setdefault((axis.name in left, axis.name in right), []).append(k)
-    rows, columns = found.get((True, False), []), found.get((False, True), [])
-    swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
-    if _is_turned(node, axes, depth, operands, swapped):
-        swapped = not swapped
-    if swapped:
-        rows, columns = columns, rows
-    columns, apart = _side_by_side(columns, node.shape)
-    stack = found.get((True, True), []) + found.get((False, False), []) + apart
-    if not columns or len(found.get((False, False), [])) > 0:
-        return None
-    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
-
-
-def _is_turned(
-    node: Node, axes: list[Axis], depth: list[Axis], operands: tuple[Expr, ...], swapped: bool
-) -> bool:
-    """Whether exchanging rows and columns saves more than it costs.
-
-    The right operand's columns must be neighbours when it is packed. Where steps of depth are, in
-    both operands, one is turned around: better the one with fewer elements, if depth is long.
-    """
-    left, right = reversed(operands) if swapped else operands
-    if not all(_step(part, depth[-1]) == 1 for part in (left, right)):
-        return False
-    heights = [
-        dims.product(axis.extent for axis in axes if axis.name in _needs(part))
-        for part in (left, right)
-    ]
-    steps = dims.product(axis.extent for axis in depth)
-    if not all(isinstance(size, int) for size in heights):
-        return False
-    is_long = not isinstance(steps, int) or steps >= LONG
-    return bool(is_long and heights[1] > TURNED * heights[0])
-
-
-def _step(expr: Expr, axis: Axis) -> Size | None:
-    """By how much the loads of an expression move with an axis, those that do."""
-    steps = {axis.step(e.offset) for e in scalar.walk((expr,)) if e.name == "load"} - {0}
-    return steps.pop() if len(steps) == 1 else None
-
-
-def _side_by_side(columns: list[int], shape: Shape) -> tuple[list[int], list[int]]:
-    """The last columns with no other dim between them, and those apart, such as a batch."""
-    near = columns[-1:]
-    for k in range(near[0] - 1, -1, -1) if near else ():
-        if k in columns:
-            near.insert(0, k)
-        elif shape[k] != 1:
-            break
-    return near, [k for k in columns if k not in near]
-
-
-def _needs(expr: Expr) -> frozenset[str]:
-    names: set[str] = set()
-    for part in scalar.walk((expr,)):
-        for size in part.indices():
-            names |= dims.symbols(size)
-    return frozenset(names)
 
 
 class _Blocks:
@@ -151,6 +63,7 @@ class _Blocks:
         assert isinstance(rule, lowering.Reduce)
         self.rule = rule
         self.builder = Builder(fusion)
+        self.sums = [node for node in group.nodes if isinstance(node.op.lowering, BlockReduce)]
 
     def build(self) -> tuple[Kernel, tuple[Buffer, ...]] | None:
         """The kernel; None if columns of several dims lie apart in what is stored or read."""
@@ -158,14 +71,16 @@ class _Blocks:
         stack = tuple(shape[k] for k in roles.stack)
         height = dims.product(shape[k] for k in roles.rows)
         width = tuple(shape[k] for k in roles.columns)
-        row_block, column_block = _block_sizes(height, width)
+        unit = BLOCK if self.sums else UNIT
+        row_block, column_block = _block_sizes(height, width, unit)
         rows, columns = count(height, row_block), count(dims.product(width), column_block)
         block = builder.axis(dims.product((*stack, rows, columns)))
         *place, row_number, column_number = delinearize(block.position, (*stack, rows, columns))
         row = builder.axis(extent(height, row_block, row_number))
         column = builder.axis(extent(dims.product(width), column_block, column_number))
         inner = (column,) if len(width) == 1 else tuple(builder.axis(size) for size in width)
-        at_row = delinearize(row_block * row_number + row.position, self._sizes(roles.rows))
+        first_row = row_block * row_number
+        at_row = delinearize(first_row + row.position, self._sizes(roles.rows))
         at_column = (
             (column_block * column_number + column.position,)
             if len(width) == 1
@@ -179,14 +94,15 @@ class _Blocks:
         if roles.swapped:
             left, right = right, left
         name = builder.result()
-        body = self._body(index, name)
+        body = self._body(index, name, first_row + row.position)
+        cleared = self._cleared(index, first_row, row, inner)
         if len(width) > 1:
             joined, body = collapse(inner, body)
             if len(joined) != 1:
                 return None
             (column,) = joined
         product = Product(name, self.node.dtype, row, column, inner, depth, left, right, body)
-        return builder.kernel((Loop(block, (product,)),), parallel=True)
+        return builder.kernel((Loop(block, (*cleared, product)),), parallel=True)
 
     def _sizes(self, numbers: tuple[int, ...]) -> Shape:
         return tuple(self.node.shape[k] for k in numbers)
@@ -200,12 +116,15 @@ class _Blocks:
             found |= dict(zip(numbers, positions, strict=True))
         return tuple(found.get(k, 0) for k in range(len(self.node.shape)))
 
-    def _body(self, point: Index, name: str) -> tuple[Statement, ...]:
-        """What is stored at one place of the result."""
+    def _body(self, point: Index, name: str, row: Size) -> tuple[Statement, ...]:
+        """What is stored at one place of the result, in a row of that number."""
         builder = self.builder
         body: list[Statement] = []
         short = point[: self.group.rank]
         for node in self.group.nodes:
+            if node in self.sums:
+                body.append(self._grown(node, short, row))
+                continue
             index = short + (0,) * (len(node.shape) - len(short))
             is_sum = node is self.node
             value = scalar.local(name, node.dtype) if is_sum else builder.element(node, index)
@@ -215,23 +134,55 @@ class _Blocks:
                 body.append(Store(target, linearize(index, node.shape), value))
         return tuple(body)
 
+    # Reductions over rows --------------------------------------------------------------------
 
-def _block_sizes(height: Size, width: Shape) -> tuple[Size, Size]:
-    """Rows and columns of a block."""
-    rows = _block(height, ROWS, UNKNOWN[0])
+    def _grown(self, node: Node, point: Index, row: Size) -> Update:
+        """A block's result takes in what there is at a place."""
+        (source,) = node.inputs
+        index = point + (0,) * (len(source.shape) - len(point))
+        value = self.builder.value(source, index)
+        target = self.builder.argument(node, written=True)
+        return Update(target, self._place(node, index, row), node.attrs["combiner"], value)
+
+    @staticmethod
+    def _place(node: Node, index: Index, row: Size) -> Size:
+        """Where the result is of the block to which a row belongs, at an index of what is read."""
+        block = dims.floordiv(row, BLOCK)
+        return linearize((block, *index[node.attrs["count"] :]), node.shape)
+
+    def _cleared(
+        self, point: Index, first_row: Size, row: Axis, columns: tuple[Axis, ...]
+    ) -> tuple[Statement, ...]:
+        """Results of blocks of rows begin with what changes nothing."""
+        found: list[Statement] = []
+        for node in self.sums:
+            block = self.builder.axis(blocks_of(row.extent, BLOCK))
+            own = tuple(self.builder.axis(axis.extent) for axis in columns)
+            moved = {old.name: new.position for old, new in zip(columns, own, strict=True)}
+            index = tuple(dims.substitute(position, moved) for position in point)
+            start = scalar.const(identity(node.attrs["combiner"], node.dtype), node.dtype)
+            place = self._place(node, index, first_row + BLOCK * block.position)
+            store = Store(self.builder.argument(node, written=True), place, start)
+            found.extend(nest((block, *own), (store,)))
+        return tuple(found)
+
+
+def _block_sizes(height: Size, width: Shape, unit: int) -> tuple[Size, Size]:
+    """Rows, a multiple of the unit unless they are all, and columns of a block."""
+    rows = _block(height, ROWS, UNKNOWN[0], unit)
     if len(width) > 1:
         return rows, dims.product(width)
     is_cut = isinstance(height, int) and rows != height
     return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1])
 
 
-def _block(size: Size, limits: Limits, unknown: int) -> int:
+def _block(size: Size, limits: Limits, unknown: int, unit: int = UNIT) -> int:
     """As few blocks as the limits allow, all nearly of one size."""
     if not isinstance(size, int):
         return unknown
     most = next(block for limit, block in limits if limit is None or size <= limit)
     count = max(1, -(-size // most))
-    return max(1, min(size, -(-size // (count * UNIT)) * UNIT))
+    return max(1, min(size, -(-size // (count * unit)) * unit))
 
 
 def count(size: Size, block: Size) -> Size:

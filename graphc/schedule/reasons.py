@@ -20,7 +20,7 @@ class Why(Enum):
     REREAD = "{r} reads every element of {p} over and over ({r_op})"
     ACROSS = "{r} takes elements of {p} from all its rows"
     ALL_ROWS = "{r} puts rows of {p} together, among which the work is shared out"
-    SINGLY = "the kernel of {p} takes its elements singly, and {r} needs rows"
+    SINGLY = "the kernel of {p} takes its elements in an order of its own, and {r} needs rows"
     CHECKED = "{r} checks positions in {p}, which is complete before"
     MOVED = "{r} reads {p} at other positions than its own, in the first dim already"
     FEW_ROWS = "{r} reads {p} by rows in the first {n} dims only, too few to share out the work"

@@ -20,6 +20,7 @@ from graphc.schedule.fusion import (
     Fusion,
     Group,
     extended,
+    grows_with,
 )
 from graphc.schedule.reasons import Separation, Why
 
@@ -71,6 +72,8 @@ class _Question:
                 return Why.ACROSS
             case Pointwise():
                 return None
+            case BlockReduce() if grows_with(self.reader, self.group, self.fusion.reasons):
+                return None
         return Why.SINGLY if self.group.firm else None
 
     def _of_rows(self) -> Why | None:
@@ -92,7 +95,7 @@ class _Question:
             rows = dims.product(group.shape[:rank])
             if group.firm or rank == 0 or (isinstance(rows, int) and rows < FEWEST_ROWS):
                 return Why.FEW_ROWS
-        if self._is_cut_otherwise(rank):
+        if not group.firm and self._is_cut_otherwise(rank):
             return Why.BLOCKS
         return Why.SINGLY if group.firm and len(shape) > rank else None
 

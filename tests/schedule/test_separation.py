@@ -93,6 +93,35 @@ PROGRAMS: dict[str, tuple[str, set[tuple[str, str, Why]]]] = {
         return %0, %1, %2""",
         {("exp", "gather", Why.MOVED), ("add", "gather", Why.ALSO_READS)},
     ),
+    "rows of a product's result": (
+        """(%x: f32[n, 40], %y: f32[40, 50]) -> (f32[50], f32[n])
+        %0: f32[n, 50] = matmul(%x, %y)
+        %1: f32[50] = sum(%0, axes=[0])
+        %2: f32[n] = sum(%0, axes=[1])
+        return %1, %2""",
+        {("block_reduce", "sum", Why.PARTS), ("matmul", "sum", Why.SINGLY)},
+    ),
+    "rows of a stack of products": (
+        """(%x: f32[90, n, 40], %y: f32[90, 40, 50]) -> f32[50]
+        %0: f32[90, n, 50] = matmul(%x, %y)
+        %1: f32[50] = sum(%0, axes=[0, 1])
+        return %1""",
+        {("block_reduce", "sum", Why.PARTS), ("matmul", "block_reduce", Why.SINGLY)},
+    ),
+    "rows of a product with what comes later": (
+        """(%x: f32[n, 40], %y: f32[40, 50]) -> (f32[n, 50], f32[50])
+        %0: f32[n, 50] = matmul(%x, %y)
+        %1: f32[n, 50] = cumsum(%0, axis=1)
+        %2: f32[n, 50] = mul(%0, %1)
+        %3: f32[50] = sum(%2, axes=[0])
+        return %0, %3""",
+        {
+            ("matmul", "cumsum", Why.READER_IN_ORDER),
+            ("matmul", "block_reduce", Why.ALSO_NEEDS),
+            ("cumsum", "block_reduce", Why.PRODUCER_IN_ORDER),
+            ("block_reduce", "sum", Why.PARTS),
+        },
+    ),
     "something else that comes later": (
         """(%x: f32[9], %y: f32[9]) -> (f32[9], f32[9])
         %0: f32[9] = exp(%x)

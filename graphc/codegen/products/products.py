@@ -355,12 +355,27 @@ class _Emission:
     def _line(self, axis: Axis, strip: Size, body: Body) -> None:
         """Neighbouring results, a vector at a time; the strip has them at an offset."""
         lanes, length = self.statements.lanes, self.elements.size(axis.extent)
+
+        def window() -> None:
+            self.scopes.bind(self.product.result, self._result(strip))
+            self.statements.emit(body)
+
+        if self._is_whole(axis):
+            self.scopes.full_windows(axis.name, I64(0), length, lanes, window)
+            return
         with (
             self.scopes.loop(axis.name, I64(0), length, lanes) as position,
             masked(self.elements, axis.name, lanes, length, position),
         ):
-            self.scopes.bind(self.product.result, self._result(strip))
-            self.statements.emit(body)
+            window()
+
+    def _is_whole(self, axis: Axis) -> bool:
+        """Whether lines, however many results they have, are known to fill their vectors."""
+        lanes, run = self.statements.lanes, self.columns.run * self.columns.size
+        if self.image is not None:
+            return isinstance(axis.extent, int) and axis.extent % lanes == 0
+        extent = self.columns.axis.extent * self.columns.size
+        return isinstance(extent, int) and extent % lanes == 0 and run % lanes == 0
 
     def _result(self, strip: Size) -> ir.Value:
         """The sums of a row of the strip, as many as a vector holds."""

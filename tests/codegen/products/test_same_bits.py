@@ -103,6 +103,12 @@ def parts(x: Given) -> list[Node]:
     return [ops.matmul(turned(x(k, 130)), x(k, 128)), ops.matmul(x(9, 70_003), x(70_003, 11))]
 
 
+def reduced_rows(x: Given) -> list[Node]:
+    total = ops.matmul(x(m, k), x(k, n))
+    masked = ops.mul(total, x(m, n))
+    return [masked, ops.sum(masked, axes=(0,)), ops.max(total, axes=(0,))]
+
+
 def stacks(x: Given) -> list[Node]:
     return [ops.matmul(x(b, m, k), x(b, k, n)), ops.matmul(x(b, 1, m, k), x(b, 1, k, 5))]
 
@@ -118,7 +124,7 @@ def convolutions(x: Given) -> list[Node]:
 
 
 @pytest.mark.parametrize("piece", [1, 2000])
-@pytest.mark.parametrize("build", [matrices, parts, stacks, convolutions])
+@pytest.mark.parametrize("build", [matrices, reduced_rows, parts, stacks, convolutions])
 def test_threads_change_no_bit(
     build: Callable[[Given], list[Node]],
     piece: int,

@@ -1,0 +1,114 @@
+"""The dims of a product's result: rows, columns, and a stack of products.
+
+Rows are those on which only the left operand depends, columns those on which only the right one
+does; what both depend on is a stack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from graphc.ir import dims, lowering, scalar
+from graphc.ir.dims import Size
+from graphc.ir.node import Node
+from graphc.ir.scalar import Expr
+from graphc.ir.types import Shape
+from graphc.schedule.reading import Builder
+from graphc.schedule.statements import Axis
+
+if TYPE_CHECKING:
+    from graphc.schedule.fusion import Fusion
+
+#: Steps of depth from which on results may be stored apart, and how much larger than the left one
+#: an operand must be for that to pay.
+LONG, TURNED = 1024, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The dims of a product's result, by number: stacks, rows and columns."""
+
+    stack: tuple[int, ...]
+    rows: tuple[int, ...]
+    columns: tuple[int, ...]
+    swapped: bool
+
+    def with_fewer_columns(self) -> Roles:
+        """The first dim of columns as one of the stack instead."""
+        first, *rest = self.columns
+        return replace(self, stack=tuple(sorted((*self.stack, first))), columns=tuple(rest))
+
+
+def roles_of(node: Node, fusion: Fusion) -> Roles | None:
+    """The roles of a product's dims; None if it has no rows or no columns."""
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Reduce)
+    builder = Builder(fusion)
+    axes = [builder.axis(size) for size in node.shape]
+    depth = [builder.axis(size) for size in rule.extents(node)]
+    index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
+    operands = rule.operands(node, index, inner, builder.reader(node))
+    left, right = (_needs(operand) for operand in operands)
+    found: dict[tuple[bool, bool], list[int]] = {}
+    for k, axis in enumerate(axes):
+        if axis.extent != 1:
+            found.setdefault((axis.name in left, axis.name in right), []).append(k)
+    rows, columns = found.get((True, False), []), found.get((False, True), [])
+    swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
+    if _is_turned(node, axes, depth, operands, swapped):
+        swapped = not swapped
+    if swapped:
+        rows, columns = columns, rows
+    columns, apart = _side_by_side(columns, node.shape)
+    stack = found.get((True, True), []) + found.get((False, False), []) + apart
+    if not columns or len(found.get((False, False), [])) > 0:
+        return None
+    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
+
+
+def _is_turned(
+    node: Node, axes: list[Axis], depth: list[Axis], operands: tuple[Expr, ...], swapped: bool
+) -> bool:
+    """Whether exchanging rows and columns saves more than it costs.
+
+    The right operand's columns must be neighbours when it is packed. Where steps of depth are, in
+    both operands, one is turned around: better the one with fewer elements, if depth is long.
+    """
+    left, right = reversed(operands) if swapped else operands
+    if not all(_step(part, depth[-1]) == 1 for part in (left, right)):
+        return False
+    heights = [
+        dims.product(axis.extent for axis in axes if axis.name in _needs(part))
+        for part in (left, right)
+    ]
+    steps = dims.product(axis.extent for axis in depth)
+    if not all(isinstance(size, int) for size in heights):
+        return False
+    is_long = not isinstance(steps, int) or steps >= LONG
+    return bool(is_long and heights[1] > TURNED * heights[0])
+
+
+def _step(expr: Expr, axis: Axis) -> Size | None:
+    """By how much the loads of an expression move with an axis, those that do."""
+    steps = {axis.step(e.offset) for e in scalar.walk((expr,)) if e.name == "load"} - {0}
+    return steps.pop() if len(steps) == 1 else None
+
+
+def _side_by_side(columns: list[int], shape: Shape) -> tuple[list[int], list[int]]:
+    """The last columns with no other dim between them, and those apart, such as a batch."""
+    near = columns[-1:]
+    for k in range(near[0] - 1, -1, -1) if near else ():
+        if k in columns:
+            near.insert(0, k)
+        elif shape[k] != 1:
+            break
+    return near, [k for k in columns if k not in near]
+
+
+def _needs(expr: Expr) -> frozenset[str]:
+    names: set[str] = set()
+    for part in scalar.walk((expr,)):
+        for size in part.indices():
+            names |= dims.symbols(size)
+    return frozenset(names)
