@@ -117,13 +117,17 @@ class _Blocks:
         return tuple(found.get(k, 0) for k in range(len(self.node.shape)))
 
     def _body(self, point: Index, name: str, row: Size) -> tuple[Statement, ...]:
-        """What is stored at one place of the result, in a row of that number."""
+        """What is stored at one place of the result, in a row of that number.
+
+        Stores come last, for they may go over what is read at the place.
+        """
         builder = self.builder
-        body: list[Statement] = []
+        grown: list[Statement] = []
+        stores: list[Statement] = []
         short = point[: self.group.rank]
         for node in self.group.nodes:
             if node in self.sums:
-                body.append(self._grown(node, short, row))
+                grown.append(self._grown(node, short, row))
                 continue
             index = short + (0,) * (len(node.shape) - len(short))
             is_sum = node is self.node
@@ -131,8 +135,8 @@ class _Blocks:
             builder.computed[node] = (index, value)
             if node in self.fusion.kept:
                 target = builder.argument(node, written=True)
-                body.append(Store(target, linearize(index, node.shape), value))
-        return tuple(body)
+                stores.append(Store(target, linearize(index, node.shape), value))
+        return (*grown, *stores)
 
     # Reductions over rows --------------------------------------------------------------------
 
