@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from llvmlite import ir
 
 from graphc.codegen import program
-from graphc.codegen.caching.compiled_code import CompiledCode
+from graphc.codegen.caching.compiled_code import CompiledCode, KernelCode
 from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.codegen.executable import Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
@@ -27,6 +27,7 @@ from graphc.memory.batching import in_batches
 from graphc.memory.live import live_ranges
 from graphc.memory.ordering import ordered
 from graphc.memory.plan import MemoryPlan
+from graphc.memory.rooms import with_room
 from graphc.memory.sharing import Sharing, share
 from graphc.passes.pipeline import PassRecord, run_passes
 from graphc.schedule.bands.cutting import in_bands
@@ -50,6 +51,7 @@ class Compilation:
 
     Kernels, modules and objects go by the names of their functions. There are no modules for
     objects that the cache had; if it had the whole program, there is nothing but the executable.
+    `rooms` are bytes that the kernels need for themselves, which is known once they are emitted.
     """
 
     graph: Graph
@@ -64,6 +66,7 @@ class Compilation:
     sharing: Sharing | None = None
     plan: MemoryPlan | None = None
     kernels: dict[str, Kernel] | None = None
+    rooms: dict[str, int] | None = None
     modules: dict[str, ir.Module] | None = None
     objects: dict[str, bytes] | None = None
     executable: Executable | None = None
@@ -102,8 +105,8 @@ def compile_graph(
         "graph": lambda: None,
         "optimized": lambda: _optimize(made, snapshots, verify),
         "kernels": lambda: _schedule(made),
-        "memory": lambda: _plan(made),
-        "llvm": lambda: _emit(made, known),
+        "memory": lambda: _plan(made, known),
+        "llvm": lambda: _emit_entry(made),
         "asm": lambda: _translate(made, known),
         "executable": lambda: _assemble(made, known, started),
     }
@@ -140,16 +143,19 @@ def _schedule(made: Compilation) -> None:
     made.schedule = with_common_kernels(schedule(made.prepared, bands))
 
 
-def _plan(made: Compilation) -> None:
+def _plan(made: Compilation, known: CompiledCode) -> None:
     """Order the launches, let buffers share memory, and give every piece of it a place.
 
-    All have one in the pointer table, temporaries one in the arena too.
+    All have one in the pointer table, temporaries one in the arena too. Kernels are emitted on the
+    way, for only then is it known what they need for themselves.
     """
     assert made.prepared is not None and made.schedule is not None
     slots = _given_slots(made.prepared)
     work = ordered(made.schedule, made.prepared)
     work, made.sharing = share(work, made.prepared, slots)
     made.schedule = in_batches(work, made.prepared, made.sharing) if made.batches else work
+    rooms = _emit_kernels(made, known)
+    made.schedule = with_room(made.schedule, lambda kernel: rooms[function_name(kernel)])
     ranges = live_ranges(made.schedule, slots, made.sharing.home)
     for k, buffer in enumerate(ranges):
         shape = (buffer.size,) if isinstance(buffer, Workspace) else buffer.shape
@@ -187,19 +193,28 @@ def symbols(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _emit(made: Compilation, known: CompiledCode) -> None:
+def _emit_kernels(made: Compilation, known: CompiledCode) -> dict[str, int]:
+    """Modules of the kernels that the cache does not have; the room that each of all needs."""
+    assert made.schedule is not None
+    made.kernels = {function_name(kernel): kernel for kernel in made.schedule.distinct()}
+    kept = known.objects(made.kernels)
+    emitted = {
+        name: emit_kernel(kernel, made.target)
+        for name, kernel in made.kernels.items()
+        if name not in kept
+    }
+    made.objects = {name: code.image for name, code in kept.items()}
+    made.modules = {name: new.module for name, new in emitted.items()}
+    made.rooms = {name: code.room for name, code in (kept | emitted).items()}
+    return made.rooms
+
+
+def _emit_entry(made: Compilation) -> None:
     assert made.prepared is not None and made.schedule is not None and made.slots is not None
-    assert made.sharing is not None
+    assert made.sharing is not None and made.modules is not None
     places = {buffer: k for k, buffer in enumerate(made.slots)}
     places |= {buffer: places[home] for buffer, home in made.sharing.home.items()}
     names = {name: k for k, name in enumerate(symbols(made.prepared))}
-    made.kernels = {function_name(kernel): kernel for kernel in made.schedule.distinct()}
-    made.objects = known.objects(made.kernels)
-    made.modules = {
-        name: emit_kernel(kernel, made.target)
-        for name, kernel in made.kernels.items()
-        if name not in made.objects
-    }
     made.modules[program.ENTRY] = program.emit_entry(
         made.schedule, places, names, made.target, made.timed
     )
@@ -208,11 +223,11 @@ def _emit(made: Compilation, known: CompiledCode) -> None:
 def _translate(made: Compilation, known: CompiledCode) -> None:
     """Machine code of the new modules; the cache is given that of the kernels among them."""
     assert made.kernels is not None and made.objects is not None and made.modules is not None
-    assert made.schedule is not None
+    assert made.schedule is not None and made.rooms is not None
     is_long = len(made.schedule.launches) > LONG
     new = object_codes(made.modules, made.target, {program.ENTRY} if is_long else ())
     for name in made.kernels.keys() & new.keys():
-        known.keep_object(made.kernels[name], new[name])
+        known.keep_object(made.kernels[name], KernelCode(new[name], made.rooms[name]))
     made.objects |= new
 
 

@@ -1,20 +1,22 @@
 """A kernel as an LLVM module: a function, and the task by which it is entered.
 
 The function takes the kernel's buffers, the sizes of its symbolic dims, a place to report a
-failed check and, if its outermost loop may be cut, the range of it to run.
+failed check, room for what it needs for itself and, if its outermost loop may be cut, the range of
+it to run.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.nests.shapes import runs_straight
 from graphc.codegen.nests.statements import Statements
-from graphc.codegen.scopes import Scopes
+from graphc.codegen.scopes import LINE, Scopes
 from graphc.codegen.target import Target
 from graphc.codegen.threads.parallel import emit_task
 from graphc.codegen.values import I64, POINTER, VOID, memory_type
@@ -77,25 +79,37 @@ def function_name(kernel: Kernel) -> str:
     return f"kernel_{digest[:24]}"
 
 
-def emit_kernel(kernel: Kernel, target: Target) -> ir.Module:
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """The module of a kernel, and the bytes of room that whoever runs its task must have."""
+
+    module: ir.Module
+    room: int
+
+
+def emit_kernel(kernel: Kernel, target: Target) -> Emitted:
     """The module of a kernel, whose task is `task_name(function_name(kernel))`."""
     module = ir.Module(name=function_name(kernel))
     module.triple = target.triple
-    function = _emit_function(module, kernel, target)
+    function, room = _emit_function(module, kernel, target)
     own = [POINTER] * len(kernel.arguments) + [I64] * len(symbol_names(kernel))
-    emit_task(module, function, own)
-    return module
+    emit_task(module, function, own, room)
+    return Emitted(module, room)
 
 
-def _emit_function(module: ir.Module, kernel: Kernel, target: Target) -> ir.Function:
+def _emit_function(module: ir.Module, kernel: Kernel, target: Target) -> tuple[ir.Function, int]:
+    """The function, and the bytes of room that it uses."""
     symbols = symbol_names(kernel)
     loop = outer_loop(kernel)
     bounds = [I64, I64] if loop else []
-    parameters = [POINTER] * len(kernel.arguments) + [I64] * len(symbols) + [POINTER]
+    parameters = [POINTER] * len(kernel.arguments) + [I64] * len(symbols) + [POINTER] * 2
     function = ir.Function(module, ir.FunctionType(VOID, parameters + bounds), name=module.name)
     function.linkage = "internal"
     function.attributes.add("nounwind")
-    scopes = Scopes(function)
+    room = function.args[len(parameters) - 1]
+    room.name = "room"
+    room.add_attribute("noalias")
+    scopes = Scopes(function, room)
     elements = _elements(function, scopes, kernel, symbols)
     statements = Statements(elements, lanes_for(kernel, target), target)
     if loop is None:
@@ -105,7 +119,7 @@ def _emit_function(module: ir.Module, kernel: Kernel, target: Target) -> ir.Func
         begin.name, end.name = "begin", "end"
         statements.loop(loop, (begin, end))
     scopes.builder.ret_void()
-    return function
+    return function, scopes.room_bytes
 
 
 def _elements(
@@ -119,8 +133,7 @@ def _elements(
             value.add_attribute("noalias")  # no other buffer of the launch overlaps it
         buffers[argument.name] = (value, argument.dtype)
     for room in kernel.scratch:
-        memory = scopes.allocate(memory_type(room.dtype), max(room.size, 1))
-        memory.align = 64
+        memory = scopes.allocate(memory_type(room.dtype), max(room.size, 1), LINE)
         buffers[room.name] = (memory, room.dtype)
     for name, value in zip(symbols, function.args[count : count + len(symbols)], strict=True):
         value.name = f"dim.{name}"

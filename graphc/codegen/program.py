@@ -170,13 +170,15 @@ class _Entry:
             place += self._context_words(launch)
             self._fill(launch, context)
             builder.call(self._together.join, [job, *self._given(launch, context)])
-        self._together.run(builder, self._function.args[3], job)
+        rooms = [launch.room for launch in batch if launch.room]
+        room = self._room(rooms[0] if rooms else None)
+        self._together.run(builder, self._function.args[3], job, room)
 
     def _run(self, launch: Launch, context: ir.Value, first_site: int) -> None:
         """Launch a kernel, whose own words are in the context."""
         builder = self._scopes.builder
         status, pool = self._function.args[2:]
-        given = [pool, *self._given(launch, context)]
+        given = [pool, *self._given(launch, context), self._room(launch.room)]
         if not launch.sites:
             builder.call(self._launch, given)
             return
@@ -189,6 +191,13 @@ class _Entry:
         kernel = self._kernel(launch)
         sizes = [self._elements.size(launch.sized(size)) for size in (kernel.extent, kernel.work)]
         return [kernel.task, context, *sizes, I64(kernel.unit)]
+
+    def _room(self, room: Workspace | None) -> ir.Value:
+        """Memory that pieces which run on this thread may use."""
+        if room is None:
+            return ir.Constant(POINTER, None)
+        builder, table = self._scopes.builder, self._function.args[0]
+        return builder.load(word(builder, table, self._slots[room]), typ=POINTER)
 
     def _context_words(self, launch: Launch) -> int:
         return OWN + len(launch.kernel.arguments) + len(self._kernel(launch).symbols)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
-from graphc.codegen.values import I64, POINTER, lane_numbers, splat, zeros
+from graphc.codegen.values import I8, I64, POINTER, lane_numbers, size_of, splat, zeros
 
 
 @dataclass(eq=False)
@@ -44,11 +44,23 @@ class Window:
     is_single: bool = False
 
 
-class Scopes:
-    """The stack of open scopes of one function."""
+#: Bytes of a piece of memory that does not go on the stack if there is room elsewhere. Threads
+#: may have as little as 32 KiB of stack, and what is smaller often ends up in registers.
+LARGE = 2048
 
-    def __init__(self, function: ir.Function) -> None:
-        self.function = function
+#: Where pieces of the room begin.
+LINE = 64
+
+
+class Scopes:
+    """The stack of open scopes of one function.
+
+    `room` points to memory for large allocations, of which `room_bytes` are taken so far; without
+    it all are on the stack.
+    """
+
+    def __init__(self, function: ir.Function, room: ir.Value | None = None) -> None:
+        self.function, self.room, self.room_bytes = function, room, 0
         entry = ir.IRBuilder(function.append_basic_block("entry"))
         self.allocations = entry
         self.stack = [Scope(entry, guarded=True)]
@@ -78,15 +90,22 @@ class Scopes:
     def innermost_guard(self) -> int:
         return max(depth for depth, scope in enumerate(self.stack) if scope.guarded)
 
-    def allocate(self, type_: ir.Type, count: int = 1) -> ir.Value:
-        """Memory on the stack, taken once at the function's entry."""
+    def allocate(self, type_: ir.Type, count: int = 1, align: int | None = None) -> ir.Value:
+        """Memory for as long as the function runs, taken once at its entry."""
+        size = count * size_of(type_)
         with self.allocations.goto_entry_block():
+            if self.room is not None and size >= LARGE:
+                place = ir.Constant(I64, self.room_bytes)
+                self.room_bytes += -(-size // LINE) * LINE
+                return self.allocations.gep(self.room, [place], source_etype=I8)
             memory = self.allocations.alloca(type_, ir.Constant(I64, count))
             memory.type = POINTER  # so that rows as well as elements may be stored in it
+            if align is not None:
+                memory.align = align
             return memory
 
     def zeros(self, type_: ir.Type) -> ir.Value:
-        """Memory on the stack that holds zeros, to be read in place of what does not exist."""
+        """Memory that holds zeros, to be read in place of what does not exist."""
         if str(type_) not in self._zeros:
             self._zeros[str(type_)] = self.allocate(type_)
             with self.allocations.goto_entry_block():

@@ -26,6 +26,21 @@ def memory_type(dtype: DType) -> ir.Type:
     return I8 if dtype.is_bool else register_type(dtype)
 
 
+def size_of(type_: ir.Type) -> int:
+    """Bytes that values of a type take in memory."""
+    match type_:
+        case ir.ArrayType() | ir.VectorType():
+            return int(type_.count) * size_of(type_.element)
+        case ir.IntType():
+            return -(-int(type_.width) // 8)
+        case ir.HalfType():
+            return 2
+        case ir.FloatType():
+            return 4
+        case _:  # doubles and pointers
+            return 8
+
+
 def is_vector(value: ir.Value) -> bool:
     """Whether the value has lanes."""
     return isinstance(value.type, ir.VectorType)

@@ -33,7 +33,7 @@ def live_ranges(
     """
     ranges: dict[Temporary, LiveRange] = {}
     for batch in schedule.batches():
-        for operand in (b for k in batch for b in schedule.launches[k].operands):
+        for operand in (b for k in batch for b in schedule.launches[k].buffers):
             buffer = home.get(operand, operand) if home else operand
             if buffer in given:
                 continue

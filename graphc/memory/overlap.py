@@ -63,6 +63,10 @@ def stale(schedule: Schedule, places: Mapping[Temporary, Place]) -> list[tuple[i
     for number, launch in enumerate(schedule.launches):
         pairs = list(zip(launch.kernel.arguments, launch.operands, strict=True))
         found += [(number, b) for argument, b in pairs if not argument.written and b in lost]
+        if launch.room is not None and launch.room in places:
+            over = {b for b in places if places[launch.room].overlaps(places[b])}
+            found += [(number, b) for _, b in pairs if b in over]
+            lost |= over
         written = [(argument, b) for argument, b in pairs if argument.written]
         for argument, buffer in written:
             over = {b for b in places if b is not buffer and places[buffer].overlaps(places[b])}
@@ -84,4 +88,7 @@ def races(schedule: Schedule, places: Mapping[Temporary, Place]) -> list[tuple[i
             for argument, place in zip(launch.kernel.arguments, used[k], strict=True):
                 others = [other for other in batch if other != k] if argument.written else []
                 found += [(k, j) for j in others if any(place.overlaps(p) for p in used[j])]
+            if launch.room is not None and launch.room in places:  # one for all, and nothing else's
+                room = places[launch.room]
+                found += [(k, j) for j in batch if any(room.overlaps(p) for p in used[j])]
     return found

@@ -194,7 +194,7 @@ def pool_code() -> PoolCode:
     code.detach()  # never unloaded: workers may be in it until the process is gone
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     return PoolCode(
-        ctypes.CFUNCTYPE(None, pointer, pointer, pointer, number)(parallel_for),
+        ctypes.CFUNCTYPE(None, pointer, pointer, pointer, number, pointer)(parallel_for),
         ctypes.CFUNCTYPE(None, pointer, number, number)(initialize),
         ctypes.CFUNCTYPE(number, pointer)(stop),
         ctypes.CFUNCTYPE(number, pointer)(close),

@@ -115,7 +115,8 @@ class Launch:
     `nodes` are the graph nodes computed; `reason` says why the kernel starts where it does
     instead of being part of the one that reads it. `sizes` are what symbols stand for that only
     the kernel has. `beside`: it may run at the same time as the launch before it and all that
-    one may run beside.
+    one may run beside. `room` is what its kernel needs for itself while a piece of it runs, on the
+    thread that runs the program; all launches have the same.
     """
 
     kernel: Kernel
@@ -125,6 +126,12 @@ class Launch:
     sites: tuple[Site, ...]
     sizes: tuple[tuple[str, Size], ...] = ()
     beside: bool = False
+    room: Workspace | None = None
+
+    @property
+    def buffers(self) -> tuple[Node | Workspace, ...]:
+        """All memory that it uses."""
+        return self.operands if self.room is None else (*self.operands, self.room)
 
     def sized(self, size: Size) -> Size:
         """A size of the kernel's in terms of the program's dims."""

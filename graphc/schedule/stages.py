@@ -28,7 +28,7 @@ from graphc.schedule.statements import (
     Store,
 )
 
-#: Bytes that a kernel may keep of one row. On the stack, and well inside a second-level cache.
+#: Bytes that a kernel may keep of one row. Well inside a second-level cache.
 SCRATCH_BYTES = 1 << 18
 
 

@@ -33,7 +33,7 @@ define i64 @now() {
 }
 
 ; counters[piece] += 1
-define void @count(ptr %job, i64 %piece) {
+define void @count(ptr %job, i64 %piece, ptr %room) {
   %counters = load ptr, ptr %job
   %place = getelementptr i64, ptr %counters, i64 %piece
   %old = load i64, ptr %place
@@ -43,7 +43,7 @@ define void @count(ptr %job, i64 %piece) {
 }
 
 ; the same once every piece has begun, each in a thread of its own; never if that takes too long
-define void @meet(ptr %job, i64 %piece) {
+define void @meet(ptr %job, i64 %piece, ptr %room) {
 entry:
   %arrived = getelementptr %job, ptr %job, i32 0, i32 1
   %wanted.at = getelementptr %job, ptr %job, i32 0, i32 2
@@ -62,14 +62,14 @@ wait:
   %late = icmp sgt i64 %spent, 10000000000
   br i1 %late, label %lost, label %look
 met:
-  call void @count(ptr %job, i64 %piece)
+  call void @count(ptr %job, i64 %piece, ptr %room)
   br label %lost
 lost:
   ret void
 }
 
 ; every piece is a job of as many pieces for the same pool, on counters of its own
-define void @nest(ptr %job, i64 %piece) {
+define void @nest(ptr %job, i64 %piece, ptr %room) {
   %pieces.at = getelementptr %job, ptr %job, i32 0, i32 2
   %pieces = load i64, ptr %pieces.at
   %pool.at = getelementptr %job, ptr %job, i32 0, i32 3
@@ -80,13 +80,13 @@ define void @nest(ptr %job, i64 %piece) {
   %inner = alloca %job
   store ptr %own, ptr %inner
   %parallel_for = load ptr, ptr %pool
-  call void %parallel_for(ptr %pool, ptr @count, ptr %inner, i64 %pieces)
+  call void %parallel_for(ptr %pool, ptr @count, ptr %inner, i64 %pieces, ptr %room)
   ret void
 }
 
 ; counters[piece] = half of the least normal number, once every piece has begun
-define void @halve(ptr %job, i64 %piece) {
-  call void @meet(ptr %job, i64 %piece)
+define void @halve(ptr %job, i64 %piece, ptr %room) {
+  call void @meet(ptr %job, i64 %piece, ptr %room)
   %counters = load ptr, ptr %job
   %place = getelementptr i64, ptr %counters, i64 %piece
   %least = bitcast i64 4503599627370496 to double
@@ -98,7 +98,7 @@ define void @halve(ptr %job, i64 %piece) {
 @half = internal global double 0.5
 
 ; counters[0] = 1, then wait until counters[1] is not 0: a job that somebody else ends
-define void @hold(ptr %job, i64 %piece) {
+define void @hold(ptr %job, i64 %piece, ptr %room) {
 entry:
   %counters = load ptr, ptr %job
   %open = getelementptr i64, ptr %counters, i64 1
@@ -156,7 +156,7 @@ work:
   store i64 0, ptr %arrived
   store i64 %count, ptr %wanted
   %start = call i64 @now()
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %count)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %count, ptr null)
   %stop = call i64 @now()
   store ptr %trap, ptr %job
   %took = sub i64 %stop, %start
@@ -201,7 +201,7 @@ define void @flushing(ptr %parallel_for, ptr %pool, ptr %task, ptr %job, i64 %pi
   %more = or i32 %bits, 32832
   store i32 %more, ptr %flush
   call void @llvm.x86.sse.ldmxcsr(ptr %flush)
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, ptr null)
   call void @llvm.x86.sse.ldmxcsr(ptr %control)
   ret void
 }
@@ -213,7 +213,7 @@ define void @flushing(ptr %parallel_for, ptr %pool, ptr %task, ptr %job, i64 %pi
   %bits = call i64 @llvm.aarch64.get.fpcr()
   %more = or i64 %bits, 16777216
   call void @llvm.aarch64.set.fpcr(i64 %more)
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, ptr null)
   call void @llvm.aarch64.set.fpcr(i64 %bits)
   ret void
 }
@@ -224,7 +224,7 @@ _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _DRIVE = ctypes.CFUNCTYPE(
     _NUMBER, _POINTER, _POINTER, *[_NUMBER] * 4, _POINTER, _NUMBER, _POINTER, _POINTER
 )
-_PARALLEL_FOR = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER, _NUMBER)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER, _NUMBER, _POINTER)
 _FLUSHING = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER, _POINTER, _NUMBER)
 
 
@@ -291,7 +291,7 @@ class Job:
     def run(self) -> Array:
         """Give the job to the pool, as a compiled program does; the counters after it."""
         parallel_for = _PARALLEL_FOR(first_word(self.address))
-        parallel_for(self.address, self.task, self.context.ctypes.data, self.pieces)
+        parallel_for(self.address, self.task, self.context.ctypes.data, self.pieces, None)
         return self.counters
 
     def run_flushing(self) -> Array:

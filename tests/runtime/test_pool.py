@@ -81,7 +81,7 @@ def test_one_thread_needs_no_pool() -> None:
         assert (pool.address, pool.threads, pool.workers) == (0, 1, 0)
         job = Job("count", 1_000, 1_000, 0)
         context = job.context.ctypes.data
-        pool_code().parallel_for(pool.address, job.task, context, job.pieces)
+        pool_code().parallel_for(pool.address, job.task, context, job.pieces, None)
         assert job.counters.tolist() == [1] * 1_000
 
 

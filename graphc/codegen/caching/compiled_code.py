@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from graphc.codegen.caching.keys import kernel_key, part_key, program_key
@@ -13,6 +15,26 @@ from graphc.codegen.target import Target
 from graphc.errors import CompileError
 from graphc.ir.graph import Graph
 from graphc.schedule.kernel import Kernel
+
+_ROOM = struct.Struct("<Q")
+
+
+@dataclass(frozen=True, slots=True)
+class KernelCode:
+    """The object of a kernel, and the bytes of room that its task needs."""
+
+    image: bytes
+    room: int
+
+    def to_bytes(self) -> bytes:
+        """As it is kept: the size, then the object."""
+        return _ROOM.pack(self.room) + self.image
+
+    @staticmethod
+    def from_bytes(content: bytes) -> KernelCode:
+        """What `to_bytes` wrote."""
+        (room,) = _ROOM.unpack_from(content)
+        return KernelCode(content[_ROOM.size :], room)
 
 
 class CompiledCode:
@@ -38,20 +60,24 @@ class CompiledCode:
         if self._cache:
             self._cache.put(self._key, to_bytes(executable))
 
-    def objects(self, kernels: Mapping[str, Kernel]) -> dict[str, bytes]:
-        """The objects that are there, by the names of the kernels."""
+    def objects(self, kernels: Mapping[str, Kernel]) -> dict[str, KernelCode]:
+        """The code that is there, by the names of the kernels."""
         if not self._cache:
             return {}
         found = {
             name: self._cache.get(kernel_key(kernel, self._target))
             for name, kernel in kernels.items()
         }
-        return {name: content for name, content in found.items() if content is not None}
+        return {
+            name: KernelCode.from_bytes(content)
+            for name, content in found.items()
+            if content is not None
+        }
 
-    def keep_object(self, kernel: Kernel, content: bytes) -> None:
-        """Keep the object of a kernel."""
+    def keep_object(self, kernel: Kernel, code: KernelCode) -> None:
+        """Keep the code of a kernel."""
         if self._cache:
-            self._cache.put(kernel_key(kernel, self._target), content)
+            self._cache.put(kernel_key(kernel, self._target), code.to_bytes())
 
 
 def object_of_part(part: str, target: Target, make: Callable[[], bytes]) -> bytes:

@@ -9,6 +9,7 @@ from llvmlite import ir
 from graphc.codegen.expressions.access import load_row, store_row
 from graphc.codegen.expressions.strides import exchanged
 from graphc.codegen.nests.turned import TILE, Nest, Square, base, inner, is_within, within
+from graphc.codegen.scopes import LINE
 from graphc.codegen.values import I64, memory_type
 from graphc.ir import dims
 from graphc.ir.dims import Size
@@ -45,8 +46,7 @@ class _Tiles:
         self.nest = nest
         for square in nest.squares:
             _, dtype = self.elements.buffers[str(square.load.source)]
-            memory = self.scopes.allocate(memory_type(dtype), TILE * TILE)
-            memory.align = 64
+            memory = self.scopes.allocate(memory_type(dtype), TILE * TILE, LINE)
             self.elements.buffers[square.name] = (memory, dtype)
 
     @property

@@ -34,7 +34,7 @@ LEFT_BYTES, RIGHT_BYTES, FEW_BYTES = 420 << 10, 1 << 20, 1 << 19
 #: Rows up to which they are few.
 FEW_ROWS = 256
 
-#: Columns in a panel at most: strips of results are as long, and lie on the stack.
+#: Columns in a panel at most: strips of results are as long.
 MOST_COLUMNS = 1024
 
 

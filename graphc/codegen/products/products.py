@@ -107,8 +107,7 @@ class _Emission:
         self.elements.changing |= set(self.names.values())
 
     def _claim(self, name: str, dtype: DType, size: int) -> None:
-        memory = self.scopes.allocate(memory_type(dtype), size)
-        memory.align = LINE
+        memory = self.scopes.allocate(memory_type(dtype), size, LINE)
         self.elements.buffers[name] = (memory, dtype)
 
     def _rows_kept(self) -> int:

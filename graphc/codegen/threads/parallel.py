@@ -1,8 +1,10 @@
 """How the launches of a program are shared out among threads.
 
-Every kernel is entered through a *task*, `void task(context, piece)`. The context is an array of
-words that the entry fills for each launch: how many positions of the outermost loop make a piece,
-how many there are, where failed checks are reported, then the kernel's pointers and sizes.
+Every kernel is entered through a *task*, `void task(context, piece, room)`. The context is an array
+of words that the entry fills for each launch: how many positions of the outermost loop make a
+piece, how many there are, where failed checks are reported, then the kernel's pointers and sizes.
+What a kernel needs for itself while a piece runs lies in the room, which the program has for the
+thread that runs it; threads of the pool have it on their stacks, which are large enough.
 
 A loop is cut by the work there is to do alone, never by the number of threads: the threads take
 pieces as they come, and no bit depends on who runs which.
@@ -16,7 +18,7 @@ from llvmlite import ir
 
 from graphc.codegen.threads.pool import TASK_POINTER, TASK_TYPE, call_parallel_for
 from graphc.codegen.threads.pool_function import counted
-from graphc.codegen.values import I1, I64, POINTER
+from graphc.codegen.values import I1, I64, POINTER, VOID
 from graphc.schedule.work import NANOSECOND
 
 #: A piece's work, in the units of `graphc.schedule.work`. Handing one to a thread that looks for
@@ -32,6 +34,9 @@ PIECE, EXTENT, REPORTS, OWN = range(4)
 #: A report is 1 + the number of the failed check in its kernel, the index and the axis' size.
 REPORT_WORDS = 3
 
+#: Where rooms begin: at multiples of a cache line, as all memory of a program.
+ROOM_ALIGNMENT = 64
+
 ZERO, ONE = I64(0), I64(1)
 
 
@@ -41,24 +46,46 @@ def word(builder: ir.IRBuilder, base: ir.Value, k: int | ir.Value) -> ir.Value:
     return builder.gep(base, [number], source_etype=I64)
 
 
-def emit_task(module: ir.Module, function: ir.Function, kinds: Sequence[ir.Type]) -> ir.Function:
+def emit_task(
+    module: ir.Module, function: ir.Function, kinds: Sequence[ir.Type], room_bytes: int
+) -> ir.Function:
     """The kernel's function as a task, named after it.
 
     `kinds` are the types of the kernel's own words. The function also takes where to report a
-    failed check and, if its outermost loop may be cut, the range to run.
+    failed check, room of so many bytes and, if its outermost loop may be cut, the range to run.
     """
     task = ir.Function(module, TASK_TYPE, name=task_name(function.name))
     task.attributes.add("nounwind")
-    context, piece = task.args
+    context, piece, room = task.args
     builder = ir.IRBuilder(task.append_basic_block("entry"))
+    if room_bytes:
+        on_stack = _emit_on_stack(module, task, room_bytes)
+        with builder.if_then(builder.icmp_unsigned("==", room, ir.Constant(POINTER, None))):
+            builder.call(on_stack, [context, piece])
+            builder.ret_void()
     own = [builder.load(word(builder, context, OWN + k), typ=t) for k, t in enumerate(kinds)]
     reports = builder.load(word(builder, context, REPORTS), typ=POINTER)
-    own.append(word(builder, reports, builder.mul(piece, I64(REPORT_WORDS))))
+    own += [word(builder, reports, builder.mul(piece, I64(REPORT_WORDS))), room]
     if len(function.args) > len(own):
         own += _range(builder, context, piece)
     builder.call(function, own)
     builder.ret_void()
     return task
+
+
+def _emit_on_stack(module: ir.Module, task: ir.Function, room_bytes: int) -> ir.Function:
+    """`void on_stack(context, piece)`: the task, with room on the stack; never part of a task."""
+    type_ = ir.FunctionType(VOID, [POINTER, I64])
+    function = ir.Function(module, type_, name=f"{task.name}.on_stack")
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    builder = ir.IRBuilder(function.append_basic_block("entry"))
+    room = builder.alloca(ir.IntType(8), I64(room_bytes))
+    room.align, room.type = ROOM_ALIGNMENT, POINTER
+    builder.call(task, [*function.args, room])
+    builder.ret_void()
+    return function
 
 
 def task_name(kernel: str) -> str:
@@ -101,14 +128,14 @@ def cut(
 
 
 def emit_launch(module: ir.Module) -> ir.Function:
-    """`i64 launch(pool, task, context, extent, work, unit)`: run a loop; how many pieces it were.
+    """`i64 launch(pool, task, context, extent, work, unit, room)`: run a loop, in so many pieces.
 
     Pieces begin at multiples of the unit.
     """
-    type_ = ir.FunctionType(I64, [POINTER, TASK_POINTER, POINTER, I64, I64, I64])
+    type_ = ir.FunctionType(I64, [POINTER, TASK_POINTER, POINTER, I64, I64, I64, POINTER])
     function = ir.Function(module, type_, name="launch")
     function.linkage = "internal"
-    pool, task, context, extent, work, unit = function.args
+    pool, task, context, extent, work, unit, room = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     builder.store(extent, word(builder, context, EXTENT))
     wanted = _smaller(builder, builder.udiv(work, I64(PIECE_WORK)), I64(MOST_PIECES))
@@ -117,12 +144,12 @@ def emit_launch(module: ir.Module) -> ir.Function:
     alone = builder.or_(alone, builder.icmp_signed("<=", wanted, ONE))
     with builder.if_then(alone):
         builder.store(extent, word(builder, context, PIECE))
-        builder.call(task, [context, ZERO])
+        builder.call(task, [context, ZERO, room])
         builder.ret(ONE)
     length = builder.mul(_ceiling(builder, _ceiling(builder, extent, wanted), unit), unit)
     builder.store(length, word(builder, context, PIECE))
     pieces = _ceiling(builder, extent, length)
-    call_parallel_for(builder, pool, task, context, pieces)
+    call_parallel_for(builder, pool, task, context, pieces, room)
     builder.ret(pieces)
     return function
 

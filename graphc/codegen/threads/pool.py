@@ -72,12 +72,14 @@ from graphc.codegen.threads.pool_function import (
 )
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, overloaded
 
-#: void task(context, piece) and void parallel_for(pool, task, context, pieces)
-TASK_TYPE = ir.FunctionType(VOID, [POINTER, I64])
+#: void task(context, piece, room) and void parallel_for(pool, task, context, pieces, room). The
+#: room is memory for what the calling thread's pieces need while they run; workers give null.
+TASK_TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER])
 TASK_POINTER = TASK_TYPE.as_pointer()
-PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64])
+PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64, POINTER])
 
-#: As much as the main thread usually has; the C library's own choice is as low as 128 KiB.
+#: As much as the main thread usually has, for a piece may need megabytes; the C library's own
+#: choice is as low as 128 KiB.
 STACK_BYTES = 8 << 20
 
 
@@ -95,7 +97,7 @@ def emit_pool(target: Target) -> ir.Module:
     """The module of the pool's functions, for the process that emits it (it knows its signals).
 
     - `void gc.initialize(pool, i64 workers, i64 spin)` makes a struct, in any memory
-    - `void gc.parallel_for(pool, task, context, i64 pieces)` starts workers when first needed
+    - `void gc.parallel_for(pool, task, context, i64 pieces, room)` starts workers when first needed
     - `i64 gc.stop(pool)` ends the workers, to be started again when needed; 0 if a job is running
     - `i64 gc.close(pool)` ends them for good; 0 if a job is running, and should be called again
     """
@@ -116,23 +118,28 @@ def emit_pool(target: Target) -> ir.Module:
 
 
 def call_parallel_for(
-    builder: ir.IRBuilder, pool: ir.Value, task: ir.Function, context: ir.Value, pieces: ir.Value
+    builder: ir.IRBuilder,
+    pool: ir.Value,
+    task: ir.Function,
+    context: ir.Value,
+    pieces: ir.Value,
+    room: ir.Value,
 ) -> None:
-    """Emit `pool->parallel_for(pool, task, context, pieces)`, or a plain loop if pool is null."""
+    """Emit a call of the pool's `parallel_for`, or a plain loop if the pool is null."""
     is_null = builder.icmp_unsigned("==", pool, NULL)
     with builder.if_else(is_null) as (alone, together):
         with alone:
-            _emit_serial(builder, task, context, pieces)
+            _emit_serial(builder, task, context, pieces, room)
         with together:
             function = builder.load(pool, typ=PARALLEL_FOR_TYPE.as_pointer())
-            builder.call(function, [pool, task, context, pieces])
+            builder.call(function, [pool, task, context, pieces, room])
 
 
 def _emit_serial(
-    builder: ir.IRBuilder, task: ir.Value, context: ir.Value, pieces: ir.Value
+    builder: ir.IRBuilder, task: ir.Value, context: ir.Value, pieces: ir.Value, room: ir.Value
 ) -> None:
     with counted(builder, pieces) as piece:
-        builder.call(task, [context, piece])
+        builder.call(task, [context, piece, room])
 
 
 def _emit_now(module: ir.Module) -> None:
@@ -147,8 +154,9 @@ def _emit_now(module: ir.Module) -> None:
 
 
 def _emit_work(module: ir.Module) -> None:
-    """`i64 gc.work(pool)`: run pieces until none is left to claim; how many it were."""
-    code = PoolFunction(module, "gc.work", I64)
+    """`i64 gc.work(pool, room)`: run pieces until none is left to claim; how many it were."""
+    code = PoolFunction(module, "gc.work", I64, [POINTER])
+    (room,) = code.arguments
     builder = code.builder
     with code.unless(code.positive(code.load(REMAINING, "monotonic"))):
         builder.ret(ZERO)  # idle threads only look
@@ -163,7 +171,7 @@ def _emit_work(module: ir.Module) -> None:
     builder.branch(run)
     builder.position_at_end(run)
     left, ran = builder.phi(I64), builder.phi(I64)
-    builder.call(task, [context, builder.sub(pieces, left)])
+    builder.call(task, [context, builder.sub(pieces, left), room])
     following, count = code.add(REMAINING, I64(-1), "acquire"), builder.add(ran, ONE)
     for phi, start, onwards in ((left, first, following), (ran, ZERO, count)):
         phi.add_incoming(start, before)
@@ -182,7 +190,7 @@ def _emit_worker(module: ir.Module) -> None:
     builder.position_at_end(head)
     builder.cbranch(code.zero(code.load(STOP, "acquire")), live, leave)
     builder.position_at_end(live)
-    ran = code.own("gc.work", result=I64)
+    ran = code.own("gc.work", NULL, result=I64)
     with builder.if_then(code.positive(ran)):
         _report(code, ran)
     code.spin(lambda: builder.not_(_is_idle(code)), gives_way=True)
@@ -293,10 +301,10 @@ def _block_signals(code: PoolFunction, before: ir.Value) -> None:
 
 
 def _emit_parallel_for(module: ir.Module) -> None:
-    """`void gc.parallel_for(pool, task, context, i64 pieces)`, as the file's beginning says."""
-    code = PoolFunction(module, "gc.parallel_for", VOID, [TASK_POINTER, POINTER, I64])
+    """`void gc.parallel_for(pool, task, context, i64 pieces, room)`, as said at the beginning."""
+    code = PoolFunction(module, "gc.parallel_for", VOID, [TASK_POINTER, POINTER, I64, POINTER])
     builder = code.builder
-    task, context, pieces = code.arguments
+    task, context, pieces, room = code.arguments
     several, take, together, alone = (
         builder.append_basic_block(name) for name in ("several", "take", "together", "alone")
     )
@@ -309,12 +317,12 @@ def _emit_parallel_for(module: ir.Module) -> None:
     builder.cbranch(_take(code), together, alone)
     builder.position_at_end(together)
     _publish(code)
-    ran = code.own("gc.work", result=I64)
+    ran = code.own("gc.work", room, result=I64)
     code.own("gc.wait", builder.sub(pieces, ran))
     code.store(ZERO, BUSY, "release")
     builder.ret_void()
     builder.position_at_end(alone)
-    _emit_serial(builder, task, context, pieces)
+    _emit_serial(builder, task, context, pieces, room)
     builder.ret_void()
 
 
@@ -327,7 +335,7 @@ def _take(code: PoolFunction) -> ir.Value:
 def _publish(code: PoolFunction) -> None:
     """Write down the job of a caller that has taken the pool, and call for workers."""
     builder = code.builder
-    task, context, pieces = code.arguments
+    task, context, pieces, _ = code.arguments
     with builder.if_then(code.zero(code.load(STARTED)), likely=False):
         code.own("gc.start")
     code.store(task, TASK)

@@ -41,9 +41,9 @@ class Together:
         for k in (LAUNCHES, PIECES, SHARED):
             builder.store(ZERO, word(builder, job, k))
 
-    def run(self, builder: ir.IRBuilder, pool: ir.Value, job: ir.Value) -> None:
-        """Run all that has joined."""
-        builder.call(self._run, [pool, job])
+    def run(self, builder: ir.IRBuilder, pool: ir.Value, job: ir.Value, room: ir.Value) -> None:
+        """Run all that has joined, in room that is enough for each."""
+        builder.call(self._run, [pool, job, room])
 
 
 def _function(
@@ -92,9 +92,9 @@ def _emit_join(module: ir.Module) -> ir.Function:
 
 
 def _emit_task(module: ir.Module) -> ir.Function:
-    """`void joint_task(job, piece)`: the piece of every launch that has one of that number."""
+    """`void joint_task(job, piece, room)`: the piece of every launch that has one so numbered."""
     function, builder = _function(module, "joint_task", TASK_TYPE)
-    job, piece = function.args
+    job, piece, room = function.args
     launches = builder.load(word(builder, job, LAUNCHES), typ=I64)
     with counted(builder, launches) as number:
         own = _launch(builder, job, number)
@@ -103,19 +103,20 @@ def _emit_task(module: ir.Module) -> ir.Function:
         with builder.if_then(builder.icmp_unsigned("<", mine, pieces)):
             task = builder.load(word(builder, own, TASK), typ=TASK_POINTER)
             context = builder.load(word(builder, own, CONTEXT), typ=POINTER)
-            builder.call(task, [context, mine])
+            builder.call(task, [context, mine, room])
     builder.ret_void()
     return function
 
 
 def _emit_run(module: ir.Module, task: ir.Function) -> ir.Function:
-    """`void run_together(pool, job)`."""
-    function, builder = _function(module, "run_together", ir.FunctionType(VOID, [POINTER, POINTER]))
-    pool, job = function.args
+    """`void run_together(pool, job, room)`."""
+    type_ = ir.FunctionType(VOID, [POINTER, POINTER, POINTER])
+    function, builder = _function(module, "run_together", type_)
+    pool, job, room = function.args
     pieces = builder.load(word(builder, job, PIECES), typ=I64)
     with builder.if_then(builder.icmp_unsigned("==", pieces, ONE)):
-        builder.call(task, [job, ZERO])
+        builder.call(task, [job, ZERO, room])
         builder.ret_void()
-    call_parallel_for(builder, pool, task, job, pieces)
+    call_parallel_for(builder, pool, task, job, pieces, room)
     builder.ret_void()
     return function
