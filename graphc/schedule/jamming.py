@@ -102,8 +102,19 @@ def _pays(body: Body) -> bool:
     if not all(map(_is_plain, (*nest, *body[1:]))):
         return False
     roots = tuple(expr for statement in walk(body) for expr in roots_of(statement))
-    is_short = sum(1 for _ in scalar.walk(roots)) <= MOST_PARTS
-    return is_short and any(isinstance(inner, Update) for inner in nest)
+    parts = list(scalar.walk(roots))
+    if len(parts) > MOST_PARTS or _places_follow_results(parts):
+        return False
+    return any(isinstance(inner, Update) for inner in nest)
+
+
+def _places_follow_results(parts: list[Expr]) -> bool:
+    """Whether something is read at a place that a reduction of the row tells.
+
+    Such a place is a number inside an offset, where results are not given other names.
+    """
+    places = [e for part in parts for size in part.indices() for e in scalar.opaque_values(size)]
+    return any(part.name == "local" for part in scalar.walk(tuple(places)))
 
 
 def _is_plain(statement: Statement) -> bool:

@@ -46,6 +46,20 @@ def test_the_bits_are_those_of_one_row_at_a_time(
             assert one.tobytes() == other.tobytes()
 
 
+@pytest.mark.parametrize("rows", [128, n])
+def test_rows_that_read_where_a_reduction_of_theirs_says(rows: Size) -> None:
+    """Every row has a place of its own."""
+    x, table = placeholder(rows, 10), ops.placeholder(shape=(10,), dtype=float32, name="t")
+    taken = ops.gather(table, ops.argmax(x, axis=1), axes=(0,), position=0)
+    program = compile_native([taken, ops.sum(x, axes=(0,))])
+    for count in (128,) if rows == 128 else (1, 5, 64, 70):
+        values = np.random.default_rng(count).integers(-9, 9, (count, 10)).astype(np.float32)
+        numbers = np.arange(10, dtype=np.float32)
+        got, sums = program({x: values, table: numbers})
+        np.testing.assert_array_equal(got, values.argmax(1))
+        np.testing.assert_array_equal(sums, values.sum(0))
+
+
 def jams(*results: Node) -> bool:
     launches = scheduled(extract("g", results)).launches
     return any(f"//{jamming.JAM}" in str(launch.kernel) for launch in launches)
