@@ -71,10 +71,15 @@ def checked_number(schedule: Schedule, kernel: int) -> int:
 
 
 def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, str]:
-    """A name for every node, its own, and for every workspace of a program, a number."""
+    """A name for every node, its own, and for every workspace of a program, a number.
+
+    What all its kernels have for themselves is the room.
+    """
     found: dict[Buffer, str] = dict(names.items())
     workspaces = 0
     for launch in schedule.launches:
+        if launch.room is not None:
+            found[launch.room] = "room"
         for buffer in launch.operands:
             if buffer not in found:
                 found[buffer] = f"workspace {workspaces}"
