@@ -55,12 +55,13 @@ LINE = 64
 class Scopes:
     """The stack of open scopes of one function.
 
-    `room` points to memory for large allocations, of which `room_bytes` are taken so far; without
-    it all are on the stack.
+    `room` points to memory for large allocations, `room_bytes` is how much they need; without it
+    all are on the stack.
     """
 
     def __init__(self, function: ir.Function, room: ir.Value | None = None) -> None:
-        self.function, self.room, self.room_bytes = function, room, 0
+        self.function, self.room = function, room
+        self.room_bytes = self._taken = 0
         entry = ir.IRBuilder(function.append_basic_block("entry"))
         self.allocations = entry
         self.stack = [Scope(entry, guarded=True)]
@@ -91,18 +92,26 @@ class Scopes:
         return max(depth for depth, scope in enumerate(self.stack) if scope.guarded)
 
     def allocate(self, type_: ir.Type, count: int = 1, align: int | None = None) -> ir.Value:
-        """Memory for as long as the function runs, taken once at its entry."""
+        """Memory for as long as the function runs, or `for_a_while`; taken once at its entry."""
         size = count * size_of(type_)
         with self.allocations.goto_entry_block():
             if self.room is not None and size >= LARGE:
-                place = ir.Constant(I64, self.room_bytes)
-                self.room_bytes += -(-size // LINE) * LINE
+                place = ir.Constant(I64, self._taken)
+                self._taken += -(-size // LINE) * LINE
+                self.room_bytes = max(self.room_bytes, self._taken)
                 return self.allocations.gep(self.room, [place], source_etype=I8)
             memory = self.allocations.alloca(type_, ir.Constant(I64, count))
             memory.type = POINTER  # so that rows as well as elements may be stored in it
             if align is not None:
                 memory.align = align
             return memory
+
+    @contextmanager
+    def for_a_while(self) -> Iterator[None]:
+        """Large memory that code inside allocates is free again for what is emitted after it."""
+        taken = self._taken
+        yield
+        self._taken = taken
 
     def zeros(self, type_: ir.Type) -> ir.Value:
         """Memory that holds zeros, to be read in place of what does not exist."""

@@ -29,7 +29,8 @@ MODEST = 1 << 16
 
 def emit_tiles(statements: Statements, nest: Nest, bounds: Bounds) -> None:
     """The nest, its outermost loop between two bounds."""
-    _Tiles(statements, nest).emit(bounds)
+    with statements.scopes.for_a_while():
+        _Tiles(statements, nest).emit(bounds)
 
 
 def _block(nest: Nest) -> int:

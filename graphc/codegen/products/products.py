@@ -54,7 +54,8 @@ class Products:
 
     def emit(self, product: Product) -> None:
         """All rows and columns of a product."""
-        _Emission(self, product).emit()
+        with self.scopes.for_a_while():
+            _Emission(self, product).emit()
 
 
 class _Emission:
