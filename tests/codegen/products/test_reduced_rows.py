@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -112,9 +113,6 @@ def test_what_is_in_the_kernel() -> None:
     assert updates(ops.sum(turned, axes=(0,))) == 0
     stack = ops.matmul(x(200, m, 40), x(200, 40, n))
     assert updates(ops.sum(stack, axes=(0, 1))) == 0
-    between = labelled(x)
-    assert between.shape == (m, 3, n)
-    assert updates(ops.sum(between, axes=(0,))) == 1
 
 
 def labelled(x: Given) -> Node:
@@ -123,13 +121,19 @@ def labelled(x: Given) -> Node:
     return ops.contract(left, right, subscripts="abc,bcd->abd")
 
 
-def test_a_stack_between_rows_and_columns() -> None:
-    x = Given()
-    total = labelled(x)
+def with_two_columns(x: Given) -> Node:
+    """Two dims of columns, side by side."""
+    return ops.contract(x(m, 40), x(40, 3, n), subscripts="ab,bcd->acd")
+
+
+@pytest.mark.parametrize("build", [labelled, with_two_columns])
+def test_results_of_three_dims(build: Callable[[Given], Node]) -> None:
+    x, y = Given(), Given()
+    total = build(x)
+    assert updates(ops.sum(total, axes=(0,))) == 1
     program = Program(x.nodes, [total, ops.sum(total, axes=(0,))])
-    y = Given()
-    apart = Program(y.nodes, [ops.sum(y(m, 3, n), axes=(0,))])
+    apart = Program(y.nodes, [ops.sum(y(*total.shape), axes=(0,))])
     for rows in (1, 64, 300):
-        feeds = [numbers((rows, 3, 40)), numbers((3, 40, 70))]
+        feeds = [numbers(known(node.shape, {"m": rows, "n": 70})) for node in x.nodes]
         product, got = program(*feeds)
         assert bits([got]) == bits(apart(product))
