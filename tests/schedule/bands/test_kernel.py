@@ -10,7 +10,7 @@ from graphc.compiler import compile_graph
 from graphc.ir.dims import evaluate
 from graphc.schedule.kernel import Workspace
 from tests.schedule.bands.attention import FORMS, Attention
-from tests.schedule.programs import kernels_of
+from tests.schedule.programs import kernels_of, scheduled
 
 FORWARD = """
     kernel(a0: f32[38400*b], a1: f32[38400*b], out a2: f32[38400*b], a3: f32[38400*b]) scratch s0: f32[30000], s1: f32[100] {
@@ -60,6 +60,6 @@ def test_nothing_wide_is_kept(form: str, heads: int, length: int | str) -> None:
 
 
 def test_sizes_that_are_known_need_no_workspace() -> None:
-    made = compile_graph(Attention("causal", ("b", 4, 256, 32)).graph(), stop="memory")
-    assert made.slots is not None
-    assert not any(isinstance(buffer, Workspace) for buffer in made.slots)
+    launches = scheduled(Attention("causal", ("b", 4, 256, 32)).graph()).launches
+    operands = [buffer for launch in launches for buffer in launch.operands]
+    assert not any(isinstance(buffer, Workspace) for buffer in operands)
