@@ -18,13 +18,23 @@ CPU_VARIABLE = "GRAPHC_TARGET_CPU"
 
 
 @dataclass(frozen=True, slots=True)
+class Caches:
+    """Bytes of the caches that a core has, or shares, by their level."""
+
+    first: int = 32 << 10
+    second: int = 1 << 20
+    third: int = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
-    """A CPU: LLVM's triple, name and features for it, and the width of its vectors."""
+    """A CPU: LLVM's triple, name and features for it, the width of its vectors, its caches."""
 
     triple: str
     cpu: str
     features: str
     vector_bits: int
+    caches: Caches = Caches()
 
     @property
     def vector_registers(self) -> int:

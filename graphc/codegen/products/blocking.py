@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from math import lcm
 
 from graphc.codegen.products.tile import TileShape
+from graphc.codegen.target import Target
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Axis, Product
@@ -24,12 +25,23 @@ class Blocking:
     columns: int
 
 
-#: Steps of depth in a panel at most, and where their number is not known.
-MOST_DEPTH, UNKNOWN_DEPTH = 640, 512
+#: Shares of the second-level cache. A tile's columns in all steps of a panel's depth leave room for
+#: the rows packed together, which stay there while tiles take them column by column. The columns
+#: pass through it, but where few rows need them, or results are read again row by row, they stay.
+TILE_SHARE, LEFT_SHARE, FEW_SHARE = 1 / 16, 0.42, 0.5
 
-#: Bytes of the rows packed together: they stay in the second-level cache while tiles take them
-#: column by column. The columns pass through it, but where few rows need them, they stay too.
-LEFT_BYTES, RIGHT_BYTES, FEW_BYTES = 420 << 10, 1 << 20, 1 << 19
+#: Share of the third-level cache that packed columns take which pass through the second.
+RIGHT_SHARE = 1 / 8
+
+#: Bytes of what is packed at most, however large the caches, since it lies on the stack: rows,
+#: columns that pass by, columns that stay near.
+LEFT_BYTES, PASSING_BYTES, RIGHT_BYTES = 448 << 10, 2 << 20, 1 << 20
+
+#: Steps of depth in a panel are a multiple of this.
+UNIT = 16
+
+#: Steps of depth in a panel, whatever the caches are.
+LEAST_DEPTH, MOST_DEPTH = 64, 1024
 
 #: Rows up to which they are few.
 FEW_ROWS = 256
@@ -38,19 +50,32 @@ FEW_ROWS = 256
 MOST_COLUMNS = 1024
 
 
-def blocking(product: Product, tile: TileShape) -> Blocking:
-    """Sizes of the blocks of a product."""
+def most_depth(target: Target) -> int:
+    """Steps of depth in a panel at most."""
+    step = 2 * target.vector_bits // 8
+    fitting = int(target.caches.second * TILE_SHARE) // step
+    return max(LEAST_DEPTH, min(fitting // UNIT * UNIT, MOST_DEPTH))
+
+
+def blocking(product: Product, tile: TileShape, target: Target, passes: bool) -> Blocking:
+    """Sizes of the blocks of a product; the right operand's columns may pass by, or should stay."""
     itemsize, height, width = product.dtype.itemsize, product.row.extent, product.column.extent
-    steps = dims.product(axis.extent for axis in product.depth)
-    depth = min(steps, MOST_DEPTH) if isinstance(steps, int) else UNKNOWN_DEPTH
-    rows = LEFT_BYTES // (itemsize * MOST_DEPTH) // tile.rows * tile.rows
-    is_few = isinstance(height, int) and height <= FEW_ROWS
-    right = FEW_BYTES if is_few else RIGHT_BYTES
-    columns = max(1, right // (itemsize * max(depth, 1)) // tile.columns) * tile.columns
+    steps, most = dims.product(axis.extent for axis in product.depth), most_depth(target)
+    depth = max(1, min(steps, most)) if isinstance(steps, int) else most
+    second, third = target.caches.second, target.caches.third
+    left = min(int(second * LEFT_SHARE), LEFT_BYTES)
+    rows = left // (itemsize * most) // tile.rows * tile.rows
+    if isinstance(height, int) and height <= FEW_ROWS:
+        right = min(int(second * FEW_SHARE), RIGHT_BYTES)
+    elif passes:
+        right = min(max(int(third * RIGHT_SHARE), second), PASSING_BYTES)
+    else:
+        right = min(second, RIGHT_BYTES)
+    columns = max(1, right // (itemsize * depth) // tile.columns) * tile.columns
     columns = min(columns, MOST_COLUMNS)
     if isinstance(width, int):
         columns = min(columns, -(-width // tile.columns) * tile.columns)
-    return Blocking(max(depth, 1), rows, columns)
+    return Blocking(depth, max(rows, tile.rows), columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +128,7 @@ class Cut:
 def cut(axes: tuple[Axis, ...], most: int, unit: int = 1) -> Cut:
     """Panels of at most that many positions, as far as whole inner axes are known to fit.
 
-    They are nearly of one size; or, if that is possible, of a multiple of the unit.
+    They are nearly of one size, and of a multiple of the unit if that is possible.
     """
     size, first = 1, len(axes) - 1
     while first > 0:
@@ -115,5 +140,7 @@ def cut(axes: tuple[Axis, ...], most: int, unit: int = 1) -> Cut:
     extent = axes[first].extent
     if isinstance(extent, int) and extent > run:
         whole = lcm(size, unit) // size
-        run = run // whole * whole if unit > 1 and whole <= run else -(-extent // -(-extent // run))
+        whole = whole if whole <= run else 1
+        count = -(-extent // (run // whole * whole))
+        run = -(-extent // (count * whole)) * whole
     return Cut(axes[:first], axes[first], run, axes[first + 1 :], size)

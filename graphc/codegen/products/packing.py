@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.products.blocking import Cut
+from graphc.codegen.products.micro_panels import MicroPanels
 from graphc.codegen.products.tile import fetch
 from graphc.codegen.scopes import Window
 from graphc.codegen.values import I64, lane_numbers, memory_type, splat
@@ -77,6 +79,28 @@ def _fetch_row(elements: Elements, load: Expr, step: Size, lanes: int) -> None:
     fetch(builder, start, lanes * dtype.itemsize)
 
 
+def emit_tiled_copy(
+    elements: Elements, panels: MicroPanels, rows: Rows, store: Store, lanes: int
+) -> None:
+    """The copy of rows to micro-panels; to whole ones without masks, which would take as long."""
+    scopes, load, name = elements.scopes, store.value, rows.along.name
+
+    def copy() -> None:
+        elements.store(store.target, store.offset, elements.value(load))
+        _fetch_row(elements, load, rows.step, lanes)
+
+    with (
+        scopes.loop(rows.row.name, I64(0), elements.size(rows.row.extent)),
+        scopes.loop(panels.number.name, I64(0), elements.size(panels.number.extent)),
+    ):
+        length = elements.size(panels.within.extent)
+        is_whole = elements.builder.icmp_signed("==", length, I64(panels.width))
+        with scopes.guard(is_whole):
+            scopes.each_window(name, I64(0), I64(panels.width), lanes, copy)
+        with scopes.guard(elements.builder.not_(is_whole)):
+            scopes.each_window(name, I64(0), length, lanes, copy)
+
+
 @contextmanager
 def masked(
     elements: Elements, name: str, lanes: int, length: ir.Value, position: ir.Value
@@ -88,6 +112,12 @@ def masked(
     outside, scopes.window = scopes.window, Window(name, lanes, mask)
     yield
     scopes.window = outside
+
+
+def _runs_along(axis: Axis, value: Expr) -> bool:
+    """Whether all that is read lies side by side along an axis, or does not change with it."""
+    loads = [expr for expr in scalar.walk((value,)) if expr.name == "load"]
+    return all(not load.args and axis.step(load.offset) in (0, 1) for load in loads)
 
 
 class Packing:
@@ -107,6 +137,19 @@ class Packing:
                 self._by_windows(joined, copy)
             case _:
                 self.statements.emit(nest(joined, body))
+
+    def emit_micro_panels(self, target: str, depth: Cut, panels: MicroPanels, value: Expr) -> None:
+        """What an operand is in a panel of depth, given by its positions inside panels."""
+        axes = (*depth.inner, panels.number, panels.within)
+        store = Store(target, panels.place(depth.place), value.substitute(panels.positions))
+        joined, (copy,) = collapse(axes, (store,))
+        assert isinstance(copy, Store)
+        if len(joined) == 3 and (rows := plain_rows((joined[0], joined[2]), copy)) is not None:
+            emit_tiled_copy(self.elements, panels, rows, copy, self.statements.lanes)
+        elif _runs_along(panels.within, value.substitute(panels.positions)):
+            self.emit(axes, store)
+        else:
+            self.emit((panels.number, *depth.inner, panels.within), store)
 
     def _by_windows(self, axes: tuple[Axis, ...], store: Store) -> None:
         """Windows of the last axis around the loop before it: their masks are worked out once."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.codegen.products.blocking import MOST_DEPTH, Blocking, Cut, blocking, cut
+from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut, most_depth
 from graphc.codegen.products.image import Image, image
-from graphc.codegen.products.tile import TileShape, tile_shape
+from graphc.codegen.products.micro_panels import MicroPanels, micro_panels
+from graphc.codegen.products.results import is_plain, waiting_place
+from graphc.codegen.products.tile import LINE, TileShape, tile_shape
 from graphc.codegen.target import Target
 from graphc.ir import scalar
 from graphc.schedule.statements import Product
@@ -16,17 +18,32 @@ from graphc.schedule.statements import Product
 class Plan:
     """How a product is emitted: the tile, the blocks and panels, and how operands are packed.
 
-    `by_depth`: rows of the left one lie side by side. `image`: the right one is read along
-    sliding windows.
+    `by_depth`: rows of the left one lie side by side, those of a tile apart from others; else they
+    are `left_row` elements apart. `image`: the right one is read along sliding windows. `near`: the
+    micro-panels of the right one; None where steps of depth lie after one another.
     """
 
     tile: TileShape
     blocks: Blocking
-    by_depth: bool
-    has_narrow: bool
+    row: int
+    rows: Cut
     depth: Cut
     columns: Cut
     image: Image | None
+    by_depth: bool
+    has_narrow: bool
+
+    @property
+    def left(self) -> MicroPanels:
+        """The micro-panels of the left operand, where its rows lie side by side."""
+        return MicroPanels(self.rows, self.tile.rows, self.blocks.depth)
+
+    @property
+    def right(self) -> MicroPanels | None:
+        """The micro-panels of the right one; None where steps of depth lie one after another."""
+        if self.image is not None:
+            return None
+        return micro_panels(self.columns, self.tile.columns, self.blocks.depth)
 
     @property
     def tiles(self) -> tuple[TileShape, ...]:
@@ -36,35 +53,48 @@ class Plan:
     @property
     def left_row(self) -> int:
         """Elements from row to row of the packed left operand."""
-        return 1 if self.by_depth else MOST_DEPTH
+        return 1 if self.by_depth else self.row
 
     @property
     def left_step(self) -> int:
         """Elements from one step of depth of the packed left operand to the next."""
-        return self.blocks.rows if self.by_depth else 1
+        return self.tile.rows if self.by_depth else 1
+
+    @property
+    def left_size(self) -> int:
+        """Elements of the packed left operand."""
+        return self.left.size(self.blocks.rows) if self.by_depth else self.blocks.rows * self.row
 
     @property
     def right_step(self) -> int:
-        """Elements from a step of depth of the right one to the next, and of sums from row to row.
+        """Elements from a step of depth of the right one to the next."""
+        return self.tile.columns if self.right else self.strip_step
+
+    @property
+    def right_size(self) -> int:
+        """Elements of the packed right operand; a tile reads on to its own end."""
+        if self.image is not None:
+            return self.image.size(self.columns, self.depth) + self.strip_step
+        if self.right is not None:
+            return self.right.size(self.columns.run)
+        return self.strip_step * self.blocks.depth
+
+    @property
+    def strip_step(self) -> int:
+        """Elements from row to row of sums.
 
         They are no multiple of a page, whose lines would collide.
         """
         most = self.columns.run * self.columns.size if self.image else self.blocks.columns
         return -(-most // self.tile.columns) * self.tile.columns + self.tile.lanes
 
-    @property
-    def right_size(self) -> int:
-        """Elements of the packed right operand; a tile reads on to its own end."""
-        if self.image is None:
-            return self.right_step * self.blocks.depth
-        return self.image.size(self.columns, self.depth) + self.right_step
-
 
 def plan(product: Product, target: Target) -> Plan:
     """How a product is emitted for a target."""
     rows, columns = product.row.extent, product.column.extent
     tile = tile_shape(rows, columns, product.dtype.bits, target)
-    blocks = blocking(product, tile)
+    passes = is_plain(product) and waiting_place(product, frozenset()) is not None
+    blocks = blocking(product, tile, target, passes)
     depth = cut(product.depth, blocks.depth)
     found = None if product.onto else image(product, depth)
     if found is None:
@@ -73,8 +103,11 @@ def plan(product: Product, target: Target) -> Plan:
     else:
         panels, left = found.panels(), 1
         tile = replace(tile, by_table=True)
-    has_narrow = tile.vectors > 1 and 0 < left <= tile.lanes
-    return Plan(tile, blocks, _runs_by_rows(product), has_narrow, depth, panels, found)
+    return Plan(
+        tile, blocks, most_depth(target) + LINE // product.dtype.itemsize,
+        cut((product.row,), blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
+        has_narrow=tile.vectors > 1 and 0 < left <= tile.lanes,
+    )  # fmt: skip
 
 
 def _runs_by_rows(product: Product) -> bool:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
 
-from graphc.codegen.products.blocking import MOST_DEPTH, cut
 from graphc.codegen.products.image import Image
 from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.panels import Panels, smaller
@@ -65,7 +64,7 @@ class _Emission:
         self.plan = plan(product, products.target)
         self.image = self.plan.image
         self.depth, self.columns = self.plan.depth, self.plan.columns
-        self.rows = cut((product.row,), self.plan.blocks.rows)
+        self.rows = self.plan.rows
         self.packing = Packing(self.statements)
         self.panels = Panels(self.elements)
         self.element = register_type(product.dtype)
@@ -89,22 +88,22 @@ class _Emission:
         self.is_plain = self.waiting is not None and is_plain(self.product)
         assert self.is_plain or not self.product.onto, self.product
         sizes = {
-            "left": blocks.rows * MOST_DEPTH,
+            "left": self.plan.left_size,
             "right": self.plan.right_size,
-            "strip": tile.rows * self.plan.right_step,
+            "strip": 1 if self.is_plain else tile.rows * self.plan.strip_step,
             "zeros": tile.columns,
         }
         self.keeps_all = False
         if self.is_deep and self.waiting is None:
             rows = self._rows_kept()
             self.keeps_all = rows > 0
-            sizes["sums"] = (rows or blocks.rows) * self.plan.right_step
+            sizes["sums"] = (rows or blocks.rows) * self.plan.strip_step
         self.names = {what: f"{name}.{what}" for what in sizes}
         for what, size in sizes.items():
             self._claim(self.names[what], self.product.dtype, size)
         if self.image is not None:
             self.names["table"] = f"{name}.table"
-            self._claim(self.names["table"], int64, MOST_DEPTH)
+            self._claim(self.names["table"], int64, blocks.depth)
         self.elements.changing |= set(self.names.values())
 
     def _claim(self, name: str, dtype: DType, size: int) -> None:
@@ -114,7 +113,7 @@ class _Emission:
     def _rows_kept(self) -> int:
         """The product's rows, if the sums of all of them with a panel of columns are few."""
         rows = self.product.row.extent
-        few = MOST_SUMS // (self.product.dtype.itemsize * self.plan.right_step)
+        few = MOST_SUMS // (self.product.dtype.itemsize * self.plan.strip_step)
         return rows if isinstance(rows, int) and rows <= few else 0
 
     def _fits_a_panel(self) -> bool:
@@ -166,9 +165,12 @@ class _Emission:
     def _pack_right(self) -> None:
         name = self.names["right"]
         if self.image is None:
+            right = self._moved(self.product.right)
+            if self.plan.right is not None:
+                self.packing.emit_micro_panels(name, self.depth, self.plan.right, right)
+                return
             place = self.plan.right_step * self.depth.place + self.columns.place
-            axes = (*self.depth.inner, *self.columns.inner)
-            self.packing.emit(axes, Store(name, place, self._moved(self.product.right)))
+            self.packing.emit((*self.depth.inner, *self.columns.inner), Store(name, place, right))
             return
         own = self.image.axes(self.columns)
         within = tuple(axis.position for axis in own)
@@ -178,12 +180,12 @@ class _Emission:
         self.packing.emit(axes, Store(name, place, value))
 
     def _pack_left(self) -> None:
-        axes = (*self.rows.inner, *self.depth.inner)
-        place = MOST_DEPTH * self.rows.place + self.depth.place
+        name, left = self.names["left"], self._moved(self.product.left)
         if self.plan.by_depth:
-            axes = (*self.depth.inner, *self.rows.inner)
-            place = self.plan.blocks.rows * self.depth.place + self.rows.place
-        self.packing.emit(axes, Store(self.names["left"], place, self._moved(self.product.left)))
+            self.packing.emit_micro_panels(name, self.depth, self.plan.left, left)
+            return
+        place = self.plan.left_row * self.rows.place + self.depth.place
+        self.packing.emit((*self.rows.inner, *self.depth.inner), Store(name, place, left))
 
     def _moved(self, expr: Expr) -> Expr:
         """An operand at the positions inside the panels."""
@@ -206,11 +208,15 @@ class _Emission:
 
         if self.is_plain:
             with by_columns() as column, by_rows() as row:
-                self._tile(row, column, self._here(row, rows, column, columns))
+                here = self._here(row, rows, column, columns)
+                down, across = self._following(row, rows, tile.rows, tile.columns)
+                self._tile(row, column, here, (down, across))
             return
         with by_rows() as row:
             with by_columns() as column:
-                self._tile(row, column, self._here(row, rows, column, columns))
+                here = self._here(row, rows, column, columns)
+                across, down = self._following(column, columns, tile.columns, tile.rows)
+                self._tile(row, column, here, (down, across))
             with self._if_last():
                 self._finish(row, self._left(row, rows, tile.rows), columns)
 
@@ -221,6 +227,15 @@ class _Emission:
         tile = self.plan.tile
         return self._left(row, rows, tile.rows), self._left(column, columns, tile.columns)
 
+    def _following(
+        self, place: ir.Value, end: ir.Value, step: int, other: int
+    ) -> tuple[ir.Value, ir.Value]:
+        """How far away the next tile is, along the inner loop and along the outer one."""
+        builder = self.builder
+        is_last = builder.icmp_signed(">=", builder.add(place, I64(step)), end)
+        along = builder.select(is_last, builder.neg(place), I64(step))
+        return along, builder.select(is_last, I64(other), I64(0))
+
     def _left(self, place: ir.Value, end: ir.Value, most: int) -> ir.Value:
         """How many there are from a place on, up to a tile's number of them."""
         return smaller(self.builder, self.builder.sub(end, place), I64(most))
@@ -229,15 +244,25 @@ class _Emission:
         """Code inside runs for the last panel of depth."""
         return self.scopes.guard(self.panels.ends(self.depth)[1]) if self.is_deep else nullcontext()
 
-    def _tile(self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value]) -> None:
-        """One tile of sums, to where they wait or, from the last panel of depth, to the strip."""
+    def _tile(
+        self, row: ir.Value, column: ir.Value, here: tuple[ir.Value, ir.Value],
+        following: tuple[ir.Value, ir.Value],
+    ) -> None:  # fmt: skip
+        """One tile of sums, to where they wait or, from the last panel of depth, to the strip.
+
+        `here` are the rows and columns that it has, `following` those to the next one.
+        """
         builder, plan = self.builder, self.plan
-        left = self._at(self._memory("left"), builder.mul(row, I64(plan.left_row)))
-        right = self._at(self._memory("right"), column)
+        left = builder.mul(row, I64(plan.blocks.depth if plan.by_depth else plan.left_row))
+        right, ahead = column, following[1]
+        if plan.right is not None:
+            right, ahead = (builder.mul(n, I64(plan.blocks.depth)) for n in (right, ahead))
         begun, step = self._memory("zeros"), I64(0)
-        goal, goal_step = self._at(self._memory("strip"), column), I64(self.plan.right_step)
+        goal, goal_step = self._at(self._memory("strip"), column), I64(plan.strip_step)
+        coming, coming_step = begun, step
         if self.is_deep or self.is_plain:
             waiting, waiting_step = self._waiting(row, column)
+            coming, coming_step = self._next(waiting, waiting_step, following), waiting_step
             is_first, is_last = self.panels.ends(self.depth)
             if self.product.onto:
                 begun, step = waiting, waiting_step
@@ -257,9 +282,18 @@ class _Emission:
             is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
             tile = builder.select(is_narrow, self.tiles[1], tile)
         depth = self.panels.count(self.depth)
-        right_step = self._memory("table") if self.image else I64(plan.right_step)
-        operands = [left, I64(plan.left_step), right, right_step, depth]
-        builder.call(tile, [*operands, begun, step, goal, goal_step, *here])
+        operands = [self._at(self._memory("left"), left), I64(plan.left_step)]
+        operands += [self._at(self._memory("right"), right)]
+        operands += [self._memory("table") if self.image else I64(plan.right_step), depth, ahead]
+        results = [begun, step, goal, goal_step, *here, coming, coming_step]
+        builder.call(tile, [*operands, *results])
+
+    def _next(
+        self, place: ir.Value, step: ir.Value, following: tuple[ir.Value, ir.Value]
+    ) -> ir.Value:
+        """Where the sums of the next tile are, from those of this one."""
+        down, across = following
+        return self._at(place, self.builder.add(self.builder.mul(down, step), across))
 
     def _at(self, base: ir.Value, offset: ir.Value) -> ir.Value:
         return self.builder.gep(base, [offset], source_etype=self.element)
@@ -267,7 +301,7 @@ class _Emission:
     def _waiting(self, row: ir.Value, column: ir.Value) -> tuple[ir.Value, ir.Value]:
         """Where a tile's sums wait between panels of depth, and from row to row."""
         if self.waiting is None:
-            step = I64(self.plan.right_step)
+            step = I64(self.plan.strip_step)
             if self.keeps_all:
                 row = self.builder.add(row, self.scopes.find(self.rows.base))
             offset = self.builder.add(self.builder.mul(row, step), column)
@@ -328,7 +362,7 @@ class _Emission:
     def _lines(self) -> tuple[Axis, ...]:
         """The axes of a panel's columns that exist; one where they lie side by side."""
         if self.image is None:
-            return (Axis("strip.column", dims.symbol("strip.columns", self.plan.right_step)),)
+            return (Axis("strip.column", dims.symbol("strip.columns", self.plan.strip_step)),)
         true = {axis.name: axis for axis in self.product.columns}
         return (self.columns.within, *(true[axis.name] for axis in self.columns.whole))
 
@@ -380,7 +414,7 @@ class _Emission:
     def _result(self, strip: Size) -> ir.Value:
         """The sums of a row of the strip, as many as a vector holds."""
         builder, lanes = self.builder, self.statements.lanes
-        row = builder.mul(self.scopes.find("strip.row"), I64(self.plan.right_step))
+        row = builder.mul(self.scopes.find("strip.row"), I64(self.plan.strip_step))
         address = self._at(self._memory("strip"), builder.add(row, self.elements.size(strip)))
         type_ = ir.VectorType(self.element, lanes)
         return builder.load(address, typ=type_, align=self.product.dtype.itemsize)

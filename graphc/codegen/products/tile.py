@@ -33,6 +33,10 @@ MOST_ROWS = {32: 14, 16: 6}
 #: Bytes of a cache line, on nearly every machine.
 LINE = 64
 
+#: Steps of depth before a tile's end at which it asks for the place of the next one's results:
+#: they take longer to come than a tile begins, and would be gone again had they come with it.
+LATE = 96
+
 
 @dataclass(frozen=True, slots=True)
 class TileShape:
@@ -76,9 +80,12 @@ def _even(rows: Size, most: int) -> int:
     return min(range(max(1, few), most + 1), key=lambda n: (-(-rows // n) * (n + 1), -n))
 
 
-def fetch(builder: ir.IRBuilder, start: ir.Value, size: int) -> None:
-    """Bring so many bytes from an address on into the cache, if there is memory at it."""
-    kinds = [ir.Constant(I32, kind) for kind in (0, 3, 1)]  # to read, keep it near, data
+def fetch(builder: ir.IRBuilder, start: ir.Value, size: int, near: int = 3) -> None:
+    """Bring so many bytes from an address on into the cache, if there is memory at it.
+
+    They come into the first level's cache if `near` is 3, only into the second's if it is 2.
+    """
+    kinds = [ir.Constant(I32, kind) for kind in (0, near, 1)]  # to read, keep it near, data
     for k in range(0, size, LINE):
         address = builder.gep(start, [I64(k)], source_etype=I8)
         overloaded(builder, "llvm.prefetch.p0", VOID, address, *kinds)
@@ -104,24 +111,24 @@ def declare_tile(
     )
 
 
-_TYPE = ir.FunctionType(
-    VOID, [POINTER, I64, POINTER, I64, I64, POINTER, I64, POINTER, I64, I64, I64]
-)
-_BY_TABLE = ir.FunctionType(
-    VOID, [POINTER, I64, POINTER, POINTER, I64, POINTER, I64, POINTER, I64, I64, I64]
-)
+_RESULTS = [POINTER, I64, POINTER, I64, I64, I64, POINTER, I64]
+_TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER, I64, I64, I64, *_RESULTS])
+_BY_TABLE = ir.FunctionType(VOID, [POINTER, I64, POINTER, POINTER, I64, I64, *_RESULTS])
 
 
 def emit_tile(module: ir.Module, element: ir.Type, shape: TileShape, left_row: int) -> ir.Function:
     """One tile of results, a function of these arguments.
 
-    `left, left_step, right, right_step, depth`: the operands, elements from one step of depth to
-    the next, and how many steps. Rows of the left one are `left_row` elements apart, which is
-    known, so that one pointer serves them all; columns of the right one lie side by side. By a
-    table, `right_step` is its address: of numbers of elements, one for each step.
+    `left, left_step, right, right_step, depth, ahead`: the operands, elements from one step of
+    depth to the next, and how many steps. Rows of the left one are `left_row` elements apart, which
+    is known, so that one pointer serves them all; columns of the right one lie side by side. By a
+    table, `right_step` is its address: of numbers of elements, one for each step. What is `ahead`
+    of the right one by that many elements is asked for meanwhile.
 
     `from, from_row, to, to_row, rows, columns`: where results begin and where they go, elements
     from row to row, and how many of either are read and written.
+
+    `next, next_row`: the place of the next tile's results, asked for towards the end.
     """
     function = declare_tile(module, element, shape, left_row)
     function.attributes.add("nounwind")
@@ -140,11 +147,10 @@ class _Tile:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
 
     def emit(self) -> None:
-        *operands, source, step, target, row, rows, columns = self.function.args
+        *operands, source, step, target, row, rows, columns, below, below_row = self.function.args
         masks = self._masks(rows, columns)
         begun = [self._load(self._cell(source, step, r, v), masks[r][v]) for r, v in self.cells]
-        self._fetch_ahead(source, step)
-        totals = self._grown(operands, begun)
+        totals = self._grown(operands, begun, (below, below_row))
         whole = self.builder.and_(
             self.builder.icmp_signed(">=", rows, I64(self.shape.rows)),
             self.builder.icmp_signed(">=", columns, I64(self.shape.columns)),
@@ -168,11 +174,14 @@ class _Tile:
             else:
                 self._store(address, total, masks[r][v])
 
-    def _fetch_ahead(self, source: ir.Value, step: ir.Value) -> None:
-        """Ask for what the tile below will begin with: it would have to wait for it."""
+    def _fetch_next(self, place: ir.Value, row: ir.Value) -> None:
+        """Ask for the lines of the next tile's results, which need not begin with one."""
+        columns = self.shape.columns
         for r in range(self.shape.rows):
-            below = self._cell(source, step, self.shape.rows + r, 0)
-            fetch(self.builder, below, self.shape.columns * self.size)
+            for first, size in ((0, columns * self.size), (columns - 1, self.size)):
+                offset = self.builder.add(self.builder.mul(row, I64(r)), I64(first))
+                start = self.builder.gep(place, [offset], source_etype=self.element)
+                fetch(self.builder, start, size)
 
     def _number(self, r: int, v: int) -> int:
         return r * self.shape.vectors + v
@@ -190,46 +199,73 @@ class _Tile:
             found.append([builder.bitcast(part, ir.VectorType(I1, lanes)) for part in small])
         return found
 
-    def _grown(self, operands: list[ir.Value], begun: list[ir.Value]) -> list[ir.Value]:
-        """The results after all steps of depth."""
-        left, left_step, right, right_step, depth = operands
+    def _grown(
+        self, operands: list[ir.Value], begun: list[ir.Value], following: tuple[ir.Value, ir.Value]
+    ) -> list[ir.Value]:
+        """The results after all steps of depth.
+
+        The loop is left once before its end, for what follows, and entered again.
+        """
+        left, left_step, right, right_step, depth, ahead = operands
         builder, before = self.builder, self.builder.block
-        body, after = (self.function.append_basic_block(n) for n in ("step", "steps.done"))
+        names = ("step", "steps.pause", "steps.late", "steps.done")
+        body, pause, late, after = (self.function.append_basic_block(name) for name in names)
+        early = builder.sub(depth, I64(LATE))
+        early = builder.select(builder.icmp_signed(">", early, I64(1)), early, I64(1))
         builder.cbranch(builder.icmp_signed("<", I64(0), depth), body, after)
         builder.position_at_end(body)
-        steps, lefts, rights = (builder.phi(t) for t in (I64, POINTER, POINTER))
+        steps, until, lefts, rights = (builder.phi(t) for t in (I64, I64, POINTER, POINTER))
         totals = [builder.phi(self.vector) for _ in self.cells]
-        here = self._at_step(rights, right_step, steps)
-        vectors = [
-            builder.load(
-                builder.gep(here, [I64(v * self.shape.lanes)], source_etype=self.element),
-                typ=self.vector, align=self.size,
-            )
-            for v in range(self.shape.vectors)
-        ]  # fmt: skip
-        grown: list[ir.Value] = []
-        for r in range(self.shape.rows):
-            address = builder.gep(lefts, [I64(r * self.left_row)], source_etype=self.element)
-            single = splat(builder, builder.load(address, typ=self.element), self.shape.lanes)
-            for v, vector in enumerate(vectors):
-                total = totals[self._number(r, v)]
-                grown.append(intrinsic(builder, "llvm.fma", self.vector, single, vector, total))
+        grown = self._step(lefts, self._at_step(rights, right_step, steps), ahead, totals)
         left_next = builder.gep(lefts, [left_step], source_etype=self.element)
         right_next = rights
         if not self.shape.by_table:
             right_next = builder.gep(rights, [right_step], source_etype=self.element)
         done = builder.add(steps, I64(1))
-        builder.cbranch(builder.icmp_signed("<", done, depth), body, after)
+        builder.cbranch(builder.icmp_signed("<", done, until), body, pause)
+        builder.position_at_end(pause)
+        builder.cbranch(builder.icmp_signed("<", done, depth), late, after)
+        builder.position_at_end(late)
+        self._fetch_next(*following)
+        builder.branch(body)
+        cells = list(zip(totals, begun, grown, strict=True))
         pairs = [(steps, I64(0), done), (lefts, left, left_next), (rights, right, right_next)]
-        for phi, first, following in [*pairs, *zip(totals, begun, grown, strict=True)]:
+        for phi, first, value in [*pairs, *cells]:
             phi.add_incoming(first, before)
-            phi.add_incoming(following, body)
+            phi.add_incoming(value, body)
+            phi.add_incoming(value, late)
+        for value, block in ((early, before), (until, body), (depth, late)):
+            until.add_incoming(value, block)
         builder.position_at_end(after)
         ended = [builder.phi(self.vector) for _ in self.cells]
         for phi, first, last in zip(ended, begun, grown, strict=True):
             phi.add_incoming(first, before)
-            phi.add_incoming(last, body)
+            phi.add_incoming(last, pause)
         return ended
+
+    def _step(
+        self, left: ir.Value, right: ir.Value, ahead: ir.Value, totals: list[ir.Value]
+    ) -> list[ir.Value]:
+        """The results after one more step."""
+        builder, shape = self.builder, self.shape
+        vectors = [
+            builder.load(
+                builder.gep(right, [I64(v * shape.lanes)], source_etype=self.element),
+                typ=self.vector, align=self.size,
+            )
+            for v in range(shape.vectors)
+        ]  # fmt: skip
+        if not shape.by_table:
+            coming = builder.gep(right, [ahead], source_etype=self.element)
+            fetch(builder, coming, shape.columns * self.size, near=2)
+        grown: list[ir.Value] = []
+        for r in range(shape.rows):
+            address = builder.gep(left, [I64(r * self.left_row)], source_etype=self.element)
+            single = splat(builder, builder.load(address, typ=self.element), shape.lanes)
+            for v, vector in enumerate(vectors):
+                total = totals[self._number(r, v)]
+                grown.append(intrinsic(builder, "llvm.fma", self.vector, single, vector, total))
+        return grown
 
     def _at_step(self, right: ir.Value, table: ir.Value, step: ir.Value) -> ir.Value:
         """The right operand in a step of depth."""

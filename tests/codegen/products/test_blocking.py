@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from graphc.codegen.products.blocking import (
-    FEW_BYTES,
-    FEW_ROWS,
+    LEAST_DEPTH,
     LEFT_BYTES,
     MOST_DEPTH,
-    RIGHT_BYTES,
+    PASSING_BYTES,
     blocking,
     cut,
+    most_depth,
 )
 from graphc.codegen.products.tile import tile_shape
-from graphc.codegen.target import Target
+from graphc.codegen.target import Caches, Target
 from graphc.ir import dims, scalar
 from graphc.ir.dims import symbol
 from graphc.ir.dtypes import DType, float32, float64
@@ -28,23 +29,42 @@ TARGETS = [Target(X86, "", "", bits) for bits in (128, 256, 512)] + [Target(ARM,
 n, k = symbol("n"), symbol("k")
 
 
-@pytest.mark.parametrize("target", TARGETS, ids=str)
+#: Of no machine, small ones, large ones, and those of Target by itself.
+CACHES = [
+    Caches(1, 1, 1), Caches(3001, 70_001, 70_001), Caches(16 << 10, 256 << 10, 2 << 20),
+    Caches(128 << 10, 12 << 20, 1 << 30), Caches(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("caches", CACHES, ids=str)
+@pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.triple[:4])
 @pytest.mark.parametrize("dtype", [float32, float64], ids=str)
 @pytest.mark.parametrize("steps", [1, 300, 5000, n])
-def test_blocks_hold_whole_tiles_and_fit(steps: Any, dtype: DType, target: Target) -> None:
+def test_blocks_hold_whole_tiles_and_fit(
+    steps: Any, dtype: DType, target: Target, caches: Caches
+) -> None:
+    target = replace(target, caches=caches)
+    most = most_depth(target)
+    assert LEAST_DEPTH <= most <= MOST_DEPTH
     for rows in (1, 7, 100, 1000, n):
         for width in (1, 7, 64, 1000, 100_000, n):
             tile = tile_shape(rows, width, dtype.bits, target)
-            found = blocking(product(rows, width, steps, dtype), tile)
-            assert 0 < found.depth <= MOST_DEPTH
-            assert found.rows > 0 and found.rows % tile.rows == 0
-            assert found.columns > 0 and found.columns % tile.columns == 0
-            assert dtype.itemsize * MOST_DEPTH * found.rows <= LEFT_BYTES
-            is_few = isinstance(rows, int) and rows <= FEW_ROWS
-            most = FEW_BYTES if is_few else RIGHT_BYTES
-            assert dtype.itemsize * found.depth * found.columns <= most
-            if isinstance(width, int):
-                assert found.columns < width + tile.columns
+            for passes in (False, True):
+                found = blocking(product(rows, width, steps, dtype), tile, target, passes)
+                assert 0 < found.depth <= most
+                assert found.rows > 0 and found.rows % tile.rows == 0
+                assert found.columns > 0 and found.columns % tile.columns == 0
+                held = dtype.itemsize * found.depth * found.rows
+                assert held <= min(caches.second / 2, LEFT_BYTES) or found.rows == tile.rows
+                held = dtype.itemsize * found.depth * found.columns
+                assert held <= PASSING_BYTES or found.columns == tile.columns
+                if isinstance(width, int):
+                    assert found.columns < width + tile.columns
+
+
+def test_depth_follows_the_second_level() -> None:
+    sizes = [most_depth(replace(TARGETS[2], caches=Caches(second=k << 10))) for k in (256, 1024)]
+    assert sizes == [128, 512]
 
 
 def product(rows: Any, columns: Any, steps: Any, dtype: DType) -> Product:
@@ -80,6 +100,12 @@ def test_panels_are_of_a_multiple_where_that_is_possible() -> None:
     assert cut(axes(28, 28), 504, 32).run == 16
     assert cut(axes(1000), 512, 32).run == 512
     assert cut(axes(28, 27), 504, 32).run == 14
+
+
+def test_panels_of_a_multiple_are_even_as_well() -> None:
+    """All but the last are of one size, and it has at most a unit for each of them less."""
+    assert cut(axes(1024), 896, 32).run == 512
+    assert cut(axes(512), 168, 14).run == 140
 
 
 @pytest.mark.parametrize("unit", [1, 32])

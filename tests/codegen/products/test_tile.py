@@ -11,6 +11,7 @@ import pytest
 from llvmlite import ir
 
 from graphc.codegen.products.tile import (
+    LATE,
     MOST_ROWS,
     TileShape,
     emit_tile,
@@ -100,8 +101,8 @@ class Tile:
         builder = llvm.JITLibraryBuilder().add_object_img(image).export_symbol(name)
         self.loaded = builder.link(compiler, name)
         place, number = ctypes.c_void_p, ctypes.c_int64
-        arguments = [place, number, place, number, number, place, number, place]
-        arguments += [number] * 3
+        arguments = [place, number, place, number, number, number, place, number, place]
+        arguments += [number] * 3 + [place, number]
         self.function = ctypes.CFUNCTYPE(None, *arguments)(self.loaded[name])
 
     def __call__(self, begun: Fenced, depth: int, rows: int, columns: int, seed: int) -> None:
@@ -110,7 +111,8 @@ class Tile:
         shape, dtype = self.shape, self.dtype.numpy
         left = rng.integers(-9, 9, (shape.rows, depth)).astype(dtype)
         apart = np.zeros((shape.rows, ROW), dtype)
-        apart[:, :depth] = left
+        if not self.by_depth:
+            apart[:, :depth] = left
         right = rng.integers(-9, 9, (depth, shape.columns)).astype(dtype)
         lefts = fenced_copy(np.ascontiguousarray(left.T) if self.by_depth else apart)
         left_step = shape.rows if self.by_depth else 1
@@ -118,8 +120,9 @@ class Tile:
         start = rng.integers(-9, 9, (rows, columns)).astype(dtype)
         begun.array[...] = start
         result = Fenced((rows, columns), dtype)
-        operands = (lefts, left_step, rights, shape.columns, depth)
-        given = (*operands, begun.array, columns, result.array, columns, rows, columns)
+        operands = (lefts, left_step, rights, shape.columns, depth, 0)
+        results = (begun.array, columns, result.array, columns, rows, columns)
+        given = (*operands, *results, result.array, columns)
         self.function(*(a.ctypes.data if isinstance(a, np.ndarray) else a for a in given))
         expected = start + left[:rows] @ right[:, :columns]
         np.testing.assert_array_equal(result.array, expected)
@@ -146,8 +149,10 @@ def test_only_existing_rows_and_columns_are_touched(
             tile(begun, depth, rows, columns, seed=rows * columns)
 
 
-def test_no_depth_leaves_what_was_begun() -> None:
+@pytest.mark.parametrize("depth", [0, 1, 2, LATE, LATE + 1, LATE + 2, 300])
+def test_any_depth(depth: int) -> None:
+    """None leaves what was begun; a long one is interrupted to ask for the next results."""
     target = TARGETS["host"]
     shape = TileShape(3, 2, target.vector_bits // 32)
     tile = Tile(float32, shape, True, target)
-    tile(Fenced((3, shape.columns), np.float32), 0, 3, shape.columns, seed=1)
+    tile(Fenced((3, shape.columns), np.float32), depth, 3, shape.columns, seed=1)

@@ -1,0 +1,56 @@
+"""Packed operands in micro-panels: what a tile reads lies in one piece, step after step of depth.
+
+A row of a whole panel of columns is as long as a page or longer. Were it packed as one, each
+step of a tile would touch another page, more of them than a processor keeps the addresses of.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.codegen.products.blocking import Cut
+from graphc.ir import dims
+from graphc.ir.dims import Size
+from graphc.schedule.statements import Axis
+
+
+@dataclass(frozen=True, slots=True)
+class MicroPanels:
+    """The positions of a cut, `width` of them side by side, for up to `depth` steps of depth."""
+
+    side: Cut
+    width: int
+    depth: int
+
+    @property
+    def number(self) -> Axis:
+        """The micro-panels of a panel."""
+        count = self.side.within.extent
+        return Axis(
+            f"{self.side.axis.name}.tile", dims.floordiv(count + self.width - 1, self.width)
+        )
+
+    @property
+    def within(self) -> Axis:
+        """The positions of a micro-panel that exist."""
+        left = self.side.within.extent - self.width * self.number.position
+        return Axis(f"{self.side.axis.name}.lane", dims.minimum(self.width, left))
+
+    @property
+    def positions(self) -> dict[str, Size]:
+        """A position of the panel in terms of the micro-panel's."""
+        place = self.width * self.number.position + self.within.position
+        return {self.side.within.name: place}
+
+    def place(self, step: Size) -> Size:
+        """Where a position lies in memory, in a step of depth."""
+        return self.width * (self.depth * self.number.position + step) + self.within.position
+
+    def size(self, most: int) -> int:
+        """Elements of the micro-panels of that many positions."""
+        return -(-most // self.width) * self.width * self.depth
+
+
+def micro_panels(side: Cut, width: int, depth: int) -> MicroPanels | None:
+    """Micro-panels of a cut; None where several axes count through one another inside a panel."""
+    return MicroPanels(side, width, depth) if side.size == 1 else None
