@@ -148,19 +148,45 @@ class _Tile:
 
     def emit(self) -> None:
         *operands, source, step, target, row, rows, columns, below, below_row = self.function.args
-        masks = self._masks(rows, columns)
-        begun = [self._load(self._cell(source, step, r, v), masks[r][v]) for r, v in self.cells]
-        totals = self._grown(operands, begun, (below, below_row))
         whole = self.builder.and_(
             self.builder.icmp_signed(">=", rows, I64(self.shape.rows)),
             self.builder.icmp_signed(">=", columns, I64(self.shape.columns)),
         )
+        begun = self._begun(source, step, whole, (rows, columns))
+        totals = self._grown(operands, begun, (below, below_row))
         with self.builder.if_else(whole, likely=True) as (all_there, some_there):
             with all_there:
                 self._store_all(target, row, totals, None)
             with some_there:
-                self._store_all(target, row, totals, masks)
+                self._store_all(target, row, totals, self._masks(rows, columns))
         self.builder.ret_void()
+
+    def _begun(
+        self, source: ir.Value, step: ir.Value, whole: ir.Value, here: tuple[ir.Value, ir.Value]
+    ) -> list[ir.Value]:
+        """What the results begin with; without masks, which take their time, if all are there."""
+        found: list[tuple[ir.Block, list[ir.Value]]] = []
+        with self.builder.if_else(whole, likely=True) as branches:
+            for branch, is_whole in zip(branches, (True, False), strict=True):
+                with branch:
+                    masks = None if is_whole else self._masks(*here)
+                    loaded = [self._loaded(source, step, cell, masks) for cell in self.cells]
+                    found.append((self.builder.block, loaded))
+        begun = [self.builder.phi(self.vector) for _ in self.cells]
+        for block, loaded in found:
+            for phi, value in zip(begun, loaded, strict=True):
+                phi.add_incoming(value, block)
+        return begun
+
+    def _loaded(
+        self, source: ir.Value, step: ir.Value, cell: tuple[int, int],
+        masks: list[list[ir.Value]] | None,
+    ) -> ir.Value:  # fmt: skip
+        r, v = cell
+        address = self._cell(source, step, r, v)
+        if masks is None:
+            return self.builder.load(address, typ=self.vector, align=self.size)
+        return self._load(address, masks[r][v])
 
     def _store_all(
         self, target: ir.Value, row: ir.Value, totals: list[ir.Value],
