@@ -6,24 +6,16 @@ import functools
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import llvmlite.binding as llvm
 
+from graphc.codegen.caches import USUAL, Caches, own_caches, usual_caches
 from graphc.errors import CompileError
 
 #: Names a CPU, as LLVM knows it, to compile for instead of the one at hand.
 CPU_VARIABLE = "GRAPHC_TARGET_CPU"
-
-
-@dataclass(frozen=True, slots=True)
-class Caches:
-    """Bytes of the caches that a core has, or shares, by their level."""
-
-    first: int = 32 << 10
-    second: int = 1 << 20
-    third: int = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +26,7 @@ class Target:
     cpu: str
     features: str
     vector_bits: int
-    caches: Caches = Caches()
+    caches: Caches = USUAL
 
     @property
     def vector_registers(self) -> int:
@@ -65,7 +57,8 @@ def _target(cpu: str) -> Target:
         features = llvm.get_host_cpu_features()
         name = llvm.get_host_cpu_name()
         enabled = {feature for feature, present in features.items() if present}
-        return _widened(triple, name, features.flatten(), enabled)
+        found = _widened(triple, name, features.flatten(), enabled)
+        return replace(found, caches=own_caches())
     features_text = _features_of(triple, cpu)
     return _widened(triple, cpu, "", set(features_text))
 
@@ -79,10 +72,10 @@ def _initialize() -> None:
 
 def _widened(triple: str, cpu: str, flags: str, enabled: set[str]) -> Target:
     """The target with its full vector width asked for (LLVM alone keeps to half of AVX-512)."""
+    bits = 256 if "avx2" in enabled else 128
     if "avx512f" in enabled:
-        wide = ",".join(filter(None, [flags, "-prefer-256-bit"]))
-        return Target(triple, cpu, wide, 512)
-    return Target(triple, cpu, flags, 256 if "avx2" in enabled else 128)
+        bits, flags = 512, ",".join(filter(None, [flags, "-prefer-256-bit"]))
+    return Target(triple, cpu, flags, bits, usual_caches(bits))
 
 
 _LEVELS = {

@@ -16,11 +16,11 @@ from graphc.schedule.statements import Axis
 
 @dataclass(frozen=True, slots=True)
 class MicroPanels:
-    """The positions of a cut, `width` of them side by side, for up to `depth` steps of depth."""
+    """The positions of a cut, `width` of them side by side, `stride` elements to the next ones."""
 
     side: Cut
     width: int
-    depth: int
+    stride: int
 
     @property
     def number(self) -> Axis:
@@ -44,13 +44,20 @@ class MicroPanels:
 
     def place(self, step: Size) -> Size:
         """Where a position lies in memory, in a step of depth."""
-        return self.width * (self.depth * self.number.position + step) + self.within.position
+        return self.stride * self.number.position + self.width * step + self.within.position
 
     def size(self, most: int) -> int:
         """Elements of the micro-panels of that many positions."""
-        return -(-most // self.width) * self.width * self.depth
+        return -(-most // self.width) * self.stride
 
 
-def micro_panels(side: Cut, width: int, depth: int) -> MicroPanels | None:
-    """Micro-panels of a cut; None where several axes count through one another inside a panel."""
-    return MicroPanels(side, width, depth) if side.size == 1 else None
+def micro_panels(side: Cut, width: int, depth: int, line: int) -> MicroPanels | None:
+    """Micro-panels of a cut; None where several axes count through one another inside a panel.
+
+    They hold so many steps of depth, and lie an odd number of lines apart: at a multiple of a page,
+    the same step of all of them would meet in one place of the caches.
+    """
+    if side.size != 1:
+        return None
+    lines = -(-width * depth // line)
+    return MicroPanels(side, width, line * (lines + 1 - lines % 2))

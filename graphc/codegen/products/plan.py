@@ -25,6 +25,7 @@ class Plan:
 
     tile: TileShape
     blocks: Blocking
+    line: int
     row: int
     rows: Cut
     depth: Cut
@@ -34,16 +35,18 @@ class Plan:
     has_narrow: bool
 
     @property
-    def left(self) -> MicroPanels:
-        """The micro-panels of the left operand, where its rows lie side by side."""
-        return MicroPanels(self.rows, self.tile.rows, self.blocks.depth)
+    def left(self) -> MicroPanels | None:
+        """The micro-panels of the left operand; None where its rows lie after one another."""
+        if not self.by_depth:
+            return None
+        return micro_panels(self.rows, self.tile.rows, self.blocks.depth, self.line)
 
     @property
     def right(self) -> MicroPanels | None:
-        """The micro-panels of the right one; None where steps of depth lie one after another."""
+        """The micro-panels of the right one; None where steps of depth lie after one another."""
         if self.image is not None:
             return None
-        return micro_panels(self.columns, self.tile.columns, self.blocks.depth)
+        return micro_panels(self.columns, self.tile.columns, self.blocks.depth, self.line)
 
     @property
     def tiles(self) -> tuple[TileShape, ...]:
@@ -63,7 +66,7 @@ class Plan:
     @property
     def left_size(self) -> int:
         """Elements of the packed left operand."""
-        return self.left.size(self.blocks.rows) if self.by_depth else self.blocks.rows * self.row
+        return self.left.size(self.blocks.rows) if self.left else self.blocks.rows * self.row
 
     @property
     def right_step(self) -> int:
@@ -103,8 +106,9 @@ def plan(product: Product, target: Target) -> Plan:
     else:
         panels, left = found.panels(), 1
         tile = replace(tile, by_table=True)
+    line = LINE // product.dtype.itemsize
     return Plan(
-        tile, blocks, most_depth(target) + LINE // product.dtype.itemsize,
+        tile, blocks, line, most_depth(target) + line,
         cut((product.row,), blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
         has_narrow=tile.vectors > 1 and 0 < left <= tile.lanes,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 from llvmlite import ir
 
 from graphc.codegen.products.image import Image
+from graphc.codegen.products.micro_panels import MicroPanels
 from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.panels import Panels, smaller
 from graphc.codegen.products.plan import plan
@@ -181,7 +182,7 @@ class _Emission:
 
     def _pack_left(self) -> None:
         name, left = self.names["left"], self._moved(self.product.left)
-        if self.plan.by_depth:
+        if self.plan.left is not None:
             self.packing.emit_micro_panels(name, self.depth, self.plan.left, left)
             return
         place = self.plan.left_row * self.rows.place + self.depth.place
@@ -253,10 +254,8 @@ class _Emission:
         `here` are the rows and columns that it has, `following` those to the next one.
         """
         builder, plan = self.builder, self.plan
-        left = builder.mul(row, I64(plan.blocks.depth if plan.by_depth else plan.left_row))
-        right, ahead = column, following[1]
-        if plan.right is not None:
-            right, ahead = (builder.mul(n, I64(plan.blocks.depth)) for n in (right, ahead))
+        left = self._place(row, plan.left, plan.left_row)
+        right, ahead = (self._place(n, plan.right, 1) for n in (column, following[1]))
         begun, step = self._memory("zeros"), I64(0)
         goal, goal_step = self._at(self._memory("strip"), column), I64(plan.strip_step)
         coming, coming_step = begun, step
@@ -287,6 +286,13 @@ class _Emission:
         operands += [self._memory("table") if self.image else I64(plan.right_step), depth, ahead]
         results = [begun, step, goal, goal_step, *here, coming, coming_step]
         builder.call(tile, [*operands, *results])
+
+    def _place(self, position: ir.Value, panels: MicroPanels | None, step: int) -> ir.Value:
+        """How far into a packed operand a tile reads it; positions are a multiple of a tile's."""
+        if panels is None:
+            return self.builder.mul(position, I64(step))
+        number = self.builder.sdiv(position, I64(panels.width))
+        return self.builder.mul(number, I64(panels.stride))
 
     def _next(
         self, place: ir.Value, step: ir.Value, following: tuple[ir.Value, ir.Value]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from graphc.codegen.caches import Caches
 from graphc.codegen.products.blocking import (
     LEAST_DEPTH,
     LEFT_BYTES,
@@ -18,7 +19,7 @@ from graphc.codegen.products.blocking import (
     most_depth,
 )
 from graphc.codegen.products.tile import tile_shape
-from graphc.codegen.target import Caches, Target
+from graphc.codegen.target import Target
 from graphc.ir import dims, scalar
 from graphc.ir.dims import symbol
 from graphc.ir.dtypes import DType, float32, float64
@@ -31,8 +32,8 @@ n, k = symbol("n"), symbol("k")
 
 #: Of no machine, small ones, large ones, and those of Target by itself.
 CACHES = [
-    Caches(1, 1, 1), Caches(3001, 70_001, 70_001), Caches(16 << 10, 256 << 10, 2 << 20),
-    Caches(128 << 10, 12 << 20, 1 << 30), Caches(),
+    Caches(1, 1), Caches(70_001, 70_001), Caches(256 << 10, 2 << 20), Caches(12 << 20, 1 << 30),
+    Caches(),
 ]  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from graphc.codegen.caches import Caches
 from graphc.codegen.executable import Role
+from graphc.codegen.target import Target
 from graphc.codegen.threads import parallel
 from graphc.compiler import compile_graph
 from graphc.ir.dtypes import DType, float32, float64
@@ -83,6 +86,30 @@ def test_what_else_is_fetched_changes_no_bit(dims: Any) -> None:
             alone = Program(x.nodes, [every[place], *others])(*feeds)[0]
             assert alone.tobytes() == together[place].tobytes(), (place, len(others))
     assert together[5].tobytes() == together[1].tobytes()
+
+
+#: Panels of one tile, of a few, and larger ones than this machine's.
+CACHES = [Caches(1, 1), Caches(70_001, 70_001), Caches(140_003, 1 << 30), Caches(12 << 20, 1 << 30)]
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_caches_change_no_bit(target: Target) -> None:
+    """Whatever their sizes; deep sums wait in results, apart, and for what is done to them."""
+    x = Given()
+    left, right, other = x(300, 1300), x(1300, 701), x(300, 701)
+    total = ops.matmul(left, right)
+    outputs = [total, relu(ops.add(total, other)), turned(ops.matmul(turned(right), turned(left)))]
+    outputs += [
+        ops.matmul(x(m, k), x(k, n)),
+        ops.astype(ops.matmul(x(m, k), x(k, n)), dtype=float64),
+    ]
+    given = {"m": 61, "k": 1300, "n": 701}
+    feeds = [numbers(known(node.shape, given), seed=place) for place, node in enumerate(x.nodes)]
+    seen = set()
+    for caches in CACHES:
+        results = Program(x.nodes, outputs, replace(target, caches=caches))(*feeds)
+        seen.add(tuple(result.tobytes() for result in results))
+    assert len(seen) == 1
 
 
 @pytest.fixture(scope="module")
