@@ -65,12 +65,11 @@ def blocking(product: Product, tile: TileShape, target: Target, passes: bool) ->
     second, third = target.caches.second, target.caches.third
     left = min(int(second * LEFT_SHARE), LEFT_BYTES)
     rows = left // (itemsize * most) // tile.rows * tile.rows
-    if isinstance(height, int) and height <= FEW_ROWS:
-        right = min(int(second * FEW_SHARE), RIGHT_BYTES)
-    elif passes:
+    if passes:
         right = min(max(int(third * RIGHT_SHARE), second), PASSING_BYTES)
     else:
-        right = min(second, RIGHT_BYTES)
+        is_few = isinstance(height, int) and height <= FEW_ROWS
+        right = min(int(second * FEW_SHARE) if is_few else second, RIGHT_BYTES)
     columns = max(1, right // (itemsize * depth) // tile.columns) * tile.columns
     columns = min(columns, MOST_COLUMNS)
     if isinstance(width, int):
