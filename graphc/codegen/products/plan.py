@@ -14,6 +14,11 @@ from graphc.ir import scalar
 from graphc.schedule.statements import Product
 
 
+#: By how many elements more than whole lines rows of the left operand lie apart: they come to the
+#: ends of their lines one after another, not all in one step of depth.
+STAGGER = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a product is emitted: the tile, the blocks and panels, and how operands are packed.
@@ -108,7 +113,7 @@ def plan(product: Product, target: Target) -> Plan:
         tile = replace(tile, by_table=True)
     line = LINE // product.dtype.itemsize
     return Plan(
-        tile, blocks, line, most_depth(target) + line,
+        tile, blocks, line, most_depth(target) + line + STAGGER,
         cut((product.row,), blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
         has_narrow=tile.vectors > 1 and 0 < left <= tile.lanes,
     )  # fmt: skip
