@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from llvmlite import ir
+
 from graphc.codegen.products.blocking import Cut
+from graphc.codegen.values import I64
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Axis
@@ -61,3 +64,16 @@ def micro_panels(side: Cut, width: int, depth: int, line: int) -> MicroPanels | 
         return None
     lines = -(-width * depth // line)
     return MicroPanels(side, width, line * (lines + 1 - lines % 2))
+
+
+def place_of(
+    builder: ir.IRBuilder, position: ir.Value, panels: MicroPanels | None, step: int
+) -> ir.Value:
+    """How far into a packed operand a tile reads it, whose first position that is.
+
+    Without micro-panels, positions are so many elements apart.
+    """
+    if panels is None:
+        return builder.mul(position, I64(step))
+    number = builder.sdiv(position, I64(panels.width))
+    return builder.mul(number, I64(panels.stride))

@@ -69,3 +69,12 @@ class Panels:
             most = builder.sub(self.elements.size(axis.extent), I64(1))
             last = builder.and_(last, builder.icmp_signed(">=", position, most))
         return first, last
+
+    def following(
+        self, place: ir.Value, end: ir.Value, step: int, other: int
+    ) -> tuple[ir.Value, ir.Value]:
+        """How far away the next tile is, along the inner loop and along the outer one."""
+        builder = self.builder
+        is_last = builder.icmp_signed(">=", builder.add(place, I64(step)), end)
+        along = builder.select(is_last, builder.neg(place), I64(step))
+        return along, builder.select(is_last, I64(other), I64(0))

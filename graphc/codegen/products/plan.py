@@ -13,7 +13,6 @@ from graphc.codegen.target import Target
 from graphc.ir import scalar
 from graphc.schedule.statements import Product
 
-
 #: By how many elements more than whole lines rows of the left operand lie apart: they come to the
 #: ends of their lines one after another, not all in one step of depth.
 STAGGER = 5

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from llvmlite import ir
 
 from graphc.codegen.products.image import Image
-from graphc.codegen.products.micro_panels import MicroPanels
+from graphc.codegen.products.micro_panels import place_of
 from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.panels import Panels, smaller
 from graphc.codegen.products.plan import plan
@@ -210,13 +210,13 @@ class _Emission:
         if self.is_plain:
             with by_columns() as column, by_rows() as row:
                 here = self._here(row, rows, column, columns)
-                down, across = self._following(row, rows, tile.rows, tile.columns)
+                down, across = self.panels.following(row, rows, tile.rows, tile.columns)
                 self._tile(row, column, here, (down, across))
             return
         with by_rows() as row:
             with by_columns() as column:
                 here = self._here(row, rows, column, columns)
-                across, down = self._following(column, columns, tile.columns, tile.rows)
+                across, down = self.panels.following(column, columns, tile.columns, tile.rows)
                 self._tile(row, column, here, (down, across))
             with self._if_last():
                 self._finish(row, self._left(row, rows, tile.rows), columns)
@@ -227,15 +227,6 @@ class _Emission:
         """Rows and columns of a tile that exist."""
         tile = self.plan.tile
         return self._left(row, rows, tile.rows), self._left(column, columns, tile.columns)
-
-    def _following(
-        self, place: ir.Value, end: ir.Value, step: int, other: int
-    ) -> tuple[ir.Value, ir.Value]:
-        """How far away the next tile is, along the inner loop and along the outer one."""
-        builder = self.builder
-        is_last = builder.icmp_signed(">=", builder.add(place, I64(step)), end)
-        along = builder.select(is_last, builder.neg(place), I64(step))
-        return along, builder.select(is_last, I64(other), I64(0))
 
     def _left(self, place: ir.Value, end: ir.Value, most: int) -> ir.Value:
         """How many there are from a place on, up to a tile's number of them."""
@@ -254,8 +245,8 @@ class _Emission:
         `here` are the rows and columns that it has, `following` those to the next one.
         """
         builder, plan = self.builder, self.plan
-        left = self._place(row, plan.left, plan.left_row)
-        right, ahead = (self._place(n, plan.right, 1) for n in (column, following[1]))
+        left = place_of(builder, row, plan.left, plan.left_row)
+        right, ahead = (place_of(builder, n, plan.right, 1) for n in (column, following[1]))
         begun, step = self._memory("zeros"), I64(0)
         goal, goal_step = self._at(self._memory("strip"), column), I64(plan.strip_step)
         coming, coming_step = begun, step
@@ -286,13 +277,6 @@ class _Emission:
         operands += [self._memory("table") if self.image else I64(plan.right_step), depth, ahead]
         results = [begun, step, goal, goal_step, *here, coming, coming_step]
         builder.call(tile, [*operands, *results])
-
-    def _place(self, position: ir.Value, panels: MicroPanels | None, step: int) -> ir.Value:
-        """How far into a packed operand a tile reads it; positions are a multiple of a tile's."""
-        if panels is None:
-            return self.builder.mul(position, I64(step))
-        number = self.builder.sdiv(position, I64(panels.width))
-        return self.builder.mul(number, I64(panels.stride))
 
     def _next(
         self, place: ir.Value, step: ir.Value, following: tuple[ir.Value, ir.Value]
