@@ -43,8 +43,8 @@ UNIT = 16
 #: Steps of depth in a panel, whatever the caches are.
 LEAST_DEPTH, MOST_DEPTH = 64, 1024
 
-#: Rows up to which they are few.
-FEW_ROWS = 256
+#: Rows up to which they are few. A kernel may have several products of few rows.
+FEW_ROWS = 128
 
 #: Columns in a panel at most: strips of results are as long.
 MOST_COLUMNS = 1024
@@ -65,10 +65,10 @@ def blocking(product: Product, tile: TileShape, target: Target, passes: bool) ->
     second, third = target.caches.second, target.caches.third
     left = min(int(second * LEFT_SHARE), LEFT_BYTES)
     rows = left // (itemsize * most) // tile.rows * tile.rows
-    if passes:
+    is_few = dims.is_nonnegative(FEW_ROWS - height)
+    if passes and not is_few:
         right = min(max(int(third * RIGHT_SHARE), second), PASSING_BYTES)
     else:
-        is_few = isinstance(height, int) and height <= FEW_ROWS
         right = min(int(second * FEW_SHARE) if is_few else second, RIGHT_BYTES)
     columns = max(1, right // (itemsize * depth) // tile.columns) * tile.columns
     columns = min(columns, MOST_COLUMNS)

@@ -100,8 +100,8 @@ def plan(product: Product, target: Target) -> Plan:
     """How a product is emitted for a target."""
     rows, columns = product.row.extent, product.column.extent
     tile = tile_shape(rows, columns, product.dtype.bits, target)
-    passes = is_plain(product) and waiting_place(product, frozenset()) is not None
-    blocks = blocking(product, tile, target, passes)
+    is_stored = is_plain(product) and waiting_place(product, frozenset()) is not None
+    blocks = blocking(product, tile, target, passes=is_stored and not product.onto)
     depth = cut(product.depth, blocks.depth)
     found = None if product.onto else image(product, depth)
     if found is None:
