@@ -202,12 +202,23 @@ class _Tile:
 
     def _fetch_next(self, place: ir.Value, row: ir.Value) -> None:
         """Ask for the lines of the next tile's results, which need not begin with one."""
-        columns = self.shape.columns
-        for r in range(self.shape.rows):
-            for first, size in ((0, columns * self.size), (columns - 1, self.size)):
-                offset = self.builder.add(self.builder.mul(row, I64(r)), I64(first))
-                start = self.builder.gep(place, [offset], source_etype=self.element)
-                fetch(self.builder, start, size)
+        builder, before, columns = self.builder, self.builder.block, self.shape.columns
+        body = self.function.append_basic_block("row.next")
+        after = self.function.append_basic_block("rows.next.done")
+        builder.branch(body)
+        builder.position_at_end(body)
+        number, here = builder.phi(I64), builder.phi(POINTER)
+        fetch(builder, here, columns * self.size)
+        end = builder.gep(here, [I64(columns - 1)], source_etype=self.element)
+        fetch(builder, end, self.size)
+        following = builder.add(number, I64(1))
+        below = builder.gep(here, [row], source_etype=self.element)
+        for phi, first, value in ((number, I64(0), following), (here, place, below)):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, body)
+        again = builder.icmp_signed("<", following, I64(self.shape.rows))
+        builder.cbranch(again, body, after)
+        builder.position_at_end(after)
 
     def _number(self, r: int, v: int) -> int:
         return r * self.shape.vectors + v
@@ -253,6 +264,7 @@ class _Tile:
         builder.cbranch(builder.icmp_signed("<", done, depth), late, after)
         builder.position_at_end(late)
         self._fetch_next(*following)
+        late = builder.block
         builder.branch(body)
         cells = list(zip(totals, begun, grown, strict=True))
         pairs = [(steps, I64(0), done), (lefts, left, left_next), (rights, right, right_next)]
