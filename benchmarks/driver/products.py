@@ -11,7 +11,7 @@ from rich.table import Table
 from benchmarks.driver.records import Measurement, Report
 from benchmarks.driver.wording import duration, three_digits
 from graphc.codegen.products.summary import OperandSummary, ProductSummary
-from graphc.inspection.products import operand_text, results_text, right_text
+from graphc.inspection.products import results_text, side_text
 from graphc.ir.dtypes import from_short
 
 _LEFT = ("workload", "product")
@@ -84,7 +84,8 @@ def _rates(flops: int, seconds: float, peak: float | None) -> tuple[str, str, st
 
 def _fused(product: ProductSummary) -> Sequence[str]:
     tile = f"{product.tile[0]} x {product.tile[1]}"
-    return tile, operand_text(product.left), right_text(product), results_text(product)
+    sides = (side_text(product, side) for side in ("left", "right"))
+    return tile, *sides, results_text(product)
 
 
 def _summary(data: Mapping[str, Any]) -> ProductSummary:

@@ -19,7 +19,7 @@ def product_lines(product: ProductSummary) -> list[str]:
         f"of {product.rows} x {product.columns} results for threads, {depth} deep{flops}",
         f"  in tiles of {tile[0]} x {tile[1]} {product.dtype}; "
         f"packed {panel[0]} deep, {panel[1]} rows, {panel[2]} columns at a time",
-        f"  left: {operand_text(product.left)}; right: {right_text(product)}; "
+        f"  left: {side_text(product, 'left')}; right: {side_text(product, 'right')}; "
         f"results: {results_text(product)}",
     ]
 
@@ -30,10 +30,10 @@ def operand_text(operand: OperandSummary) -> str:
     return _of(operand.ops, f"{', '.join(operand.reads) or 'numbers'}{how}")
 
 
-def right_text(product: ProductSummary) -> str:
-    """The same of the right operand, and whether windows slide over what is packed."""
-    text = operand_text(product.right)
-    return f"{text}, once for all windows" if product.slides else text
+def side_text(product: ProductSummary, side: str) -> str:
+    """The same of the left or right operand, and whether windows slide over what is packed."""
+    text = operand_text(product.left if side == "left" else product.right)
+    return f"{text}, once for all windows" if product.slides == side else text
 
 
 def results_text(product: ProductSummary) -> str:

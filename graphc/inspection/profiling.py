@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.errors import AttributeValueError
 from graphc.inspection.limits import fma_peak
-from graphc.inspection.products import operand_text, results_text, right_text
+from graphc.inspection.products import results_text, side_text
 from graphc.inspection.running import inputs, notices
 from graphc.inspection.target import Subject
 from graphc.inspection.view import Block, Column, Note, View, table
@@ -181,8 +181,8 @@ def _product_rows(found: Measured, job: JobProfile) -> Iterable[tuple[str, ...]]
                 *rates,
                 f"{tile[0]} x {tile[1]} {product.dtype}",
                 f"{panel[1]} x {panel[2]} x {panel[0]}",
-                operand_text(product.left),
-                right_text(product),
+                side_text(product, "left"),
+                side_text(product, "right"),
                 shortened(results_text(product), _WIDTH),
             )
             rates = ("", "")

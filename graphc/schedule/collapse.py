@@ -104,6 +104,7 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
                 return replace(
                     statement,
                     row=resized(statement.row), column=resized(statement.column),
+                    rows=tuple(map(resized, statement.rows)),
                     columns=tuple(map(resized, statement.columns)),
                     depth=tuple(map(resized, statement.depth)),
                     left=value(statement.left), right=value(statement.right),

@@ -9,6 +9,7 @@ from graphc.ir import scalar
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check
 from graphc.schedule.statements import (
+    Axis,
     Combine,
     Fold,
     Loop,
@@ -75,7 +76,7 @@ class _Writer:
                     f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
                 ]
                 return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
-            case Product(result, _, _, _, _, depth, left, right, body, onto):
+            case Product(result, depth=depth, left=left, right=right, body=body, onto=onto):
                 one, other = (part.text(self.names) for part in (left, right))
                 begun = "onto what is there, " if onto else ""
                 return [
@@ -89,10 +90,9 @@ class _Writer:
                 return [indent + self._line(statement)]
 
     def _places(self, product: Product) -> str:
-        column = f"column {product.column}"
-        if product.columns != (product.column,):
-            column += f" through {' and '.join(map(str, product.columns))}"
-        return f"row {product.row}, {column}"
+        return f"row {_through(product.row, product.rows)}, " + (
+            f"column {_through(product.column, product.columns)}"
+        )
 
     def _is_cut(self, loop: Loop) -> bool:
         return self.parallel and loop is self.body[0]
@@ -119,3 +119,8 @@ class _Writer:
                 return f"check {show(value)}"
             case _:
                 raise AssertionError(statement)
+
+
+def _through(one: Axis, axes: tuple[Axis, ...]) -> str:
+    """An axis, and those that it counts through if they are others."""
+    return str(one) if axes == (one,) else f"{one} through {' and '.join(map(str, axes))}"

@@ -9,6 +9,8 @@ result is one chain of multiply-adds.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
@@ -24,9 +26,18 @@ from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.roles import Roles, roles_of
-from graphc.schedule.statements import Axis, Loop, Product, Statement, Store, Update
+from graphc.schedule.statements import (
+    Axis,
+    Combine,
+    Loop,
+    Product,
+    Statement,
+    Store,
+    Update,
+)
 
 Limits = tuple[tuple[int | None, int], ...]
+Body = tuple[Statement, ...]
 
 #: Up to how many rows, or columns, a product has, and how many of them a block has at most:
 #: enough that packing them costs little, few enough that a product of some size is shared out.
@@ -41,14 +52,19 @@ UNKNOWN = 256, 512
 #: reduced, which goes by blocks of its own, every one of those must lie in a single block.
 UNIT = 32
 
+#: Columns of a block at most if they are those of several dims, such as a picture's, and the most
+#: rows that inner dims may have for the outer one to be cut apart from them.
+PICTURE, FEW = 4096, 128
+
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
     """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
     roles = roles_of(group.nodes[0], fusion)
     while roles is not None:
-        made = _Blocks(group, fusion, roles).build()
-        if made is not None:
-            return made
+        for apart in (True, False):
+            made = _Blocks(group, fusion, roles).build(apart)
+            if made is not None:
+                return made
         roles = roles.with_fewer_columns()
     return None
 
@@ -65,27 +81,28 @@ class _Blocks:
         self.builder = Builder(fusion)
         self.sums = [node for node in group.nodes if isinstance(node.op.lowering, BlockReduce)]
 
-    def build(self) -> tuple[Kernel, tuple[Buffer, ...]] | None:
-        """The kernel; None if columns of several dims lie apart in what is stored or read."""
+    def build(self, apart: bool) -> tuple[Kernel, tuple[Buffer, ...]] | None:
+        """The kernel; None if columns of several dims lie apart in what is stored or read.
+
+        If the dims of rows are to be `apart`, as those of a window are, so must they lie.
+        """
         shape, roles, builder = self.node.shape, self.roles, self.builder
         stack = tuple(shape[k] for k in roles.stack)
-        height = dims.product(shape[k] for k in roles.rows)
-        width = tuple(shape[k] for k in roles.columns)
+        height, width = self._sizes(roles.rows), self._sizes(roles.columns)
+        if apart and (self.sums or not _is_apart(height)):
+            return None
         unit = BLOCK if self.sums else UNIT
-        row_block, column_block = _block_sizes(height, width, unit)
-        rows, columns = count(height, row_block), count(dims.product(width), column_block)
-        block = builder.axis(dims.product((*stack, rows, columns)))
-        *place, row_number, column_number = delinearize(block.position, (*stack, rows, columns))
-        row = builder.axis(extent(height, row_block, row_number))
-        column = builder.axis(extent(dims.product(width), column_block, column_number))
-        inner = (column,) if len(width) == 1 else tuple(builder.axis(size) for size in width)
-        first_row = row_block * row_number
-        at_row = delinearize(first_row + row.position, self._sizes(roles.rows))
-        at_column = (
-            (column_block * column_number + column.position,)
-            if len(width) == 1
-            else tuple(axis.position for axis in inner)
+        row_block, column_block = _block_sizes(dims.product(height), width, unit)
+        high = _Side(height if apart else (dims.product(height),), row_block)
+        wide = _Side(width, column_block)
+        block = builder.axis(dims.product((*stack, high.count, wide.count)))
+        *place, row_number, column_number = delinearize(
+            block.position, (*stack, high.count, wide.count)
         )
+        rows, columns = high.axes(builder, row_number), wide.axes(builder, column_number)
+        at_row, at_column = high.at(rows, row_number), wide.at(columns, column_number)
+        if not apart:
+            at_row = delinearize(at_row[0], height)
         index = self._index(tuple(place), at_row, at_column)
         depth = tuple(builder.axis(size) for size in self.rule.loops(self.node, index))
         reader = builder.reader(self.node)
@@ -94,14 +111,18 @@ class _Blocks:
         if roles.swapped:
             left, right = right, left
         name = builder.result()
-        body = self._body(index, name, first_row + row.position)
-        cleared = self._cleared(index, first_row, row, inner)
-        if len(width) > 1:
-            joined, body = collapse(inner, body)
-            if len(joined) != 1:
-                return None
-            (column,) = joined
-        product = Product(name, self.node.dtype, row, column, inner, depth, left, right, body)
+        first_row = high.run * row_number
+        body = self._body(index, name, first_row + rows[0].position)
+        cleared = self._cleared(index, first_row, rows[0], columns)
+        if apart and len(collapse(rows, (Combine(name, (left,)),))[0]) == 1:
+            return None
+        row, body = _joined(rows, body)
+        column, body = _joined(columns, body)
+        if row is None or column is None:
+            return None
+        product = Product(
+            name, self.node.dtype, row, column, rows, columns, depth, left, right, body
+        )
         return builder.kernel((Loop(block, (*cleared, product)),), parallel=True)
 
     def _sizes(self, numbers: tuple[int, ...]) -> Shape:
@@ -116,7 +137,7 @@ class _Blocks:
             found |= dict(zip(numbers, positions, strict=True))
         return tuple(found.get(k, 0) for k in range(len(self.node.shape)))
 
-    def _body(self, point: Index, name: str, row: Size) -> tuple[Statement, ...]:
+    def _body(self, point: Index, name: str, row: Size) -> Body:
         """What is stored at one place of the result, in a row of that number.
 
         Stores come last, for they may go over what is read at the place.
@@ -171,11 +192,63 @@ class _Blocks:
         return tuple(found)
 
 
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """The rows or the columns of a product, in blocks along the first of their dims."""
+
+    sizes: Shape
+    block: Size
+
+    @property
+    def run(self) -> Size:
+        """Positions of the first dim in a block."""
+        first, inner = self.sizes[0], dims.product(self.sizes[1:])
+        if len(self.sizes) == 1:
+            return self.block
+        if not isinstance(inner, int) or not isinstance(self.block, int):
+            return first
+        run = max(1, self.block // max(1, inner))
+        return _even(first, run) if isinstance(first, int) else run
+
+    @property
+    def count(self) -> Size:
+        """The number of blocks."""
+        return count(self.sizes[0], self.run)
+
+    def axes(self, builder: Builder, number: Size) -> tuple[Axis, ...]:
+        """The axes of a block."""
+        first = builder.axis(extent(self.sizes[0], self.run, number))
+        return (first, *(builder.axis(size) for size in self.sizes[1:]))
+
+    def at(self, axes: tuple[Axis, ...], number: Size) -> Index:
+        """Where in the dims a position of the axes is."""
+        first, *others = (axis.position for axis in axes)
+        return (self.run * number + first, *others)
+
+
+def _is_apart(sizes: Shape) -> bool:
+    inner = dims.product(sizes[1:])
+    return len(sizes) > 1 and isinstance(inner, int) and inner <= FEW
+
+
+def _even(size: int, most: int) -> int:
+    """As few blocks as can be, nearly of one size."""
+    return max(1, -(-size // max(1, -(-size // most))))
+
+
+def _joined(axes: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
+    """An axis that counts through all of these in what is stored and read after; None if none."""
+    if len(axes) == 1:
+        return axes[0], body
+    joined, body = collapse(axes, body)
+    return (joined[0] if len(joined) == 1 else None), body
+
+
 def _block_sizes(height: Size, width: Shape, unit: int) -> tuple[Size, Size]:
     """Rows, a multiple of the unit unless they are all, and columns of a block."""
     rows = _block(height, ROWS, UNKNOWN[0], unit)
     if len(width) > 1:
-        return rows, dims.product(width)
+        return rows, PICTURE
     is_cut = isinstance(height, int) and rows != height
     return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1])
 

@@ -124,8 +124,8 @@ class Sort:
 class Product:
     """Statements for every row and column, with the sum over `depth` of left times right.
 
-    `left` depends on the row and the depth, `right` on the depth and the position in `columns`,
-    which `column` counts through; both may read memory in any way. Each sum is a chain of
+    `left` depends on the depth and the position in `rows`, which `row` counts through, `right` on
+    the depth and that in `columns`; both may read memory in any way. Each sum is a chain of
     multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
     `onto`: the body is one store, and each chain goes on from what is there.
     """
@@ -134,6 +134,7 @@ class Product:
     dtype: DType
     row: Axis
     column: Axis
+    rows: tuple[Axis, ...]
     columns: tuple[Axis, ...]
     depth: tuple[Axis, ...]
     left: Expr
@@ -144,7 +145,7 @@ class Product:
     @property
     def axes(self) -> tuple[Axis, ...]:
         """All axes that it runs over."""
-        return (self.row, self.column, *self.columns, *self.depth)
+        return (self.row, self.column, *self.rows, *self.columns, *self.depth)
 
 
 Statement = Store | Update | Combine | Loop | Fold | Sort | Product | Call | Check

@@ -31,7 +31,16 @@ X86 = [
 
 
 #: What the code calls of its own.
-OWN = ("kernel_", "graphc_tile", "launch", "checked_launch", "join", "joint_task", "run_together")
+OWN = (
+    "kernel_",
+    "graphc_tile",
+    "graphc_window_tile",
+    "launch",
+    "checked_launch",
+    "join",
+    "joint_task",
+    "run_together",
+)
 
 
 def every_stage() -> Graph:

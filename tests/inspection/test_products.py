@@ -15,7 +15,7 @@ from tests.inspection.targets import AFFINE, PERCEPTRON
 n = symbol("n")
 PRODUCT = ProductSummary(
     result="%r0", dtype="f32", blocks=floordiv(n + 255, 256), rows=256, columns=784,
-    depth=(3, 5, 5), flops=1200 * n, tile=(8, 32), panel=(75, 168, 800), slides=True,
+    depth=(3, 5, 5), flops=1200 * n, tile=(8, 32), panel=(75, 168, 800), slides="right",
     left=OperandSummary(("a0", "a3"), ("exp", "mul"), False),
     right=OperandSummary(("a1",), (), True), ops=("add", "tanh"), stores=("a2", "a4"),
 )  # fmt: skip

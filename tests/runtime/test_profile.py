@@ -10,7 +10,7 @@ from graphc.runtime.profile import ComputedNode, JobProfile, LaunchProfile, Prof
 
 PRODUCT = ProductSummary(
     result="%r0", dtype="f32", blocks=2, rows=256, columns=64, depth=(100,), flops=6_400_000,
-    tile=(14, 32), panel=(100, 168, 64), slides=False, left=OperandSummary(("x",), (), False),
+    tile=(14, 32), panel=(100, 168, 64), slides="", left=OperandSummary(("x",), (), False),
     right=OperandSummary(("w",), (), False), ops=("add", "tanh"), stores=("%2",),
 )  # fmt: skip
 

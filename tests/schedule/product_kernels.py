@@ -76,11 +76,11 @@ PRODUCT_KERNELS = {
         """
         kernel(a0: f32[216], a1: f32[243*n], a2: f32[8], out a3: f32[648*n]) {
           parallel for $0 < n:
-            %r0 = sum over $5 < 3 and $6 < 3 and $7 < 3 of
-                a0[27*$1 + 9*$5 + 3*$6 + $7]
-              * a1[243*$0 + 9*$3 + $4 + 81*$5 + 9*$6 + $7 - 10] if and(and(ge($3 + $6 - 1, 0), lt($3 + $6 - 1, 9)), and(ge($4 + $7 - 1, 0), lt($4 + $7 - 1, 9)))
-            for row $1 < 8, column $4 < 81 through $3 < 9 and $4 < 9:
-              a3[648*$0 + 81*$1 + $4] = add(%r0, a2[$1])
+            %r0 = sum over $4 < 3 and $5 < 3 and $6 < 3 of
+                a0[27*$1 + 9*$4 + 3*$5 + $6]
+              * a1[243*$0 + 9*$2 + $3 + 81*$4 + 9*$5 + $6 - 10] if and(and(ge($2 + $5 - 1, 0), lt($2 + $5 - 1, 9)), and(ge($3 + $6 - 1, 0), lt($3 + $6 - 1, 9)))
+            for row $1 < 8, column $3 < 81 through $2 < 9 and $3 < 9:
+              a3[648*$0 + 81*$1 + $3] = add(%r0, a2[$1])
         }
         """,  # noqa: E501
     ),
@@ -112,11 +112,11 @@ PRODUCT_KERNELS = {
         """
         kernel(a0: f32[2816], a1: f32[1080], out a2: f32[72]) {
           parallel for $0 < 1:
-            %r0 = sum over $5 < 4 and $6 < 88 of
-                a0[88*$1 + 704*$5 + $6]
-              * a1[90*$3 + $4 + 270*$5 + $6]
-            for row $1 < 8, column $4 < 9 through $3 < 3 and $4 < 3:
-              a2[9*$1 + $4] = %r0
+            %r0 = sum over $4 < 4 and $5 < 88 of
+                a0[88*$1 + 704*$4 + $5]
+              * a1[90*$2 + $3 + 270*$4 + $5]
+            for row $1 < 8, column $3 < 9 through $2 < 3 and $3 < 3:
+              a2[9*$1 + $3] = %r0
         }
         """,
     ),

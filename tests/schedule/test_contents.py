@@ -116,8 +116,8 @@ def test_loops_whose_extent_depends_on_others(
     (launch,) = launches(ops.matmul(placeholder("x", n, 5), placeholder("y", 5, 6)))
     ((product, _),) = products(launch.kernel)
     rows = Product(
-        product.result, product.dtype, Axis("$1", inner), Axis("$2", 1), product.columns,
-        (Axis("$3", 1),), product.left, product.right, product.body,
+        product.result, product.dtype, Axis("$1", inner), Axis("$2", 1), product.rows,
+        product.columns, (Axis("$3", 1),), product.left, product.right, product.body,
     )  # fmt: skip
     found = product_flops(rows, (Axis("$0", extent),))
     assert found == (None if count is None else 2 * count)

@@ -1,19 +1,21 @@
-"""Right operands that are read along sliding windows: packed once, not once for each position.
+"""Operands that are read along sliding windows: packed once, not once for each place in a window.
 
-In a convolution, column `y` and depth `k` read at `y*stride + k`. With a stride of 1 all that a
-step of depth reads is what another one does, some elements further on. So an *image* is packed,
-padding included, and a table says where each step of depth begins in it. Rows of the image are
-longer than those of the result, by the window less 1; sums for the columns between are of no use,
-and not stored.
+In a convolution, column `y` and depth `k` read at `y*stride + k`. What a step of depth reads is
+then what another one does, some elements further on. So an *image* is packed, padding included,
+and a table says where each step of depth begins in it. Here it is the right operand, whose columns
+lie side by side, so they slide by 1. Rows of the image are longer than those of the result, by the
+window less 1; sums for the columns between are of no use, and not stored. `window_rows.py` has
+what is done if the left one slides.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import gcd
 
 from graphc.codegen.products.blocking import RIGHT_BYTES, Cut, cut
 from graphc.ir import dims, scalar
-from graphc.ir.dims import Size
+from graphc.ir.dims import Size, Symbol
 from graphc.ir.scalar import Expr
 from graphc.schedule.statements import Axis, Product
 
@@ -29,84 +31,132 @@ MOST_COLUMNS = 512
 
 @dataclass(frozen=True, slots=True)
 class Slide:
-    """A column that moves through the operand together with an axis of depth, `by` times as fast.
+    """An axis that moves through the operand together with one of depth.
 
-    `lead` is how far steps of depth reach before the column, `reach` how far in all.
+    They read at `step*position + by*depth`. `steps` is how many positions of depth a panel has at
+    most, `count` how many it has, `place` their number in it, and `base` where it begins.
     """
 
-    column: Axis
-    depth: Axis | None
-    by: int
+    axis: Axis
+    depth: Axis | None = None
+    step: int = 1
+    by: int = 0
+    steps: int = 1
+    count: Size = 1
+    place: Size = 0
+    base: Size = 0
 
     @property
     def reach(self) -> int:
-        """Positions that the image has more than columns."""
-        extent = 1 if self.depth is None else self.depth.extent
-        assert isinstance(extent, int)
-        return abs(self.by) * (extent - 1)
+        """How far steps of depth reach in all."""
+        return abs(self.by) * (self.steps - 1)
 
     @property
     def lead(self) -> int:
-        """How far before the column steps of depth read."""
+        """How far they reach before the position."""
         return self.reach if self.by < 0 else 0
 
     @property
     def offset(self) -> Size:
         """Where a step of depth begins in the image."""
-        return self.lead if self.depth is None else self.by * self.depth.position + self.lead
+        return self.by * self.place + self.lead
+
+    def long(self, positions: int) -> int:
+        """Elements of the image along so many positions, at most."""
+        return self.step * (positions - 1) + 1 + self.reach
+
+    def extent(self, positions: Size) -> Size:
+        """Elements of the image that there are."""
+        return self.step * (positions - 1) + 1 + abs(self.by) * (self.count - 1)
+
+    def at(self, place: Size) -> dict[str, Size]:
+        """A position and a step of depth, which need not exist, that read at a place."""
+        if self.depth is None:
+            return {self.axis.name: place}
+        first, second = _bezout(self.step, self.by)
+        return {self.axis.name: first * place, self.depth.name: second * place}
+
+    def inside(self, depth: Cut) -> Slide:
+        """The same for panels of depth."""
+        if self.depth is None or self.depth.name in {axis.name for axis in depth.outer}:
+            return Slide(self.axis)
+        if self.depth.name == depth.axis.name:
+            if self.by < 0:  # the last panel, which may be short, would begin elsewhere
+                return Slide(self.axis)
+            count, place = depth.within.extent, depth.within.position
+            base = dims.symbol(depth.base)
+            return replace(self, steps=depth.run, count=count, place=place, base=base)
+        steps = self.depth.extent
+        assert isinstance(steps, int)
+        return replace(self, steps=steps, count=steps, place=self.depth.position)
+
+
+def _bezout(a: int, b: int) -> tuple[int, int]:
+    """Numbers x and y with a*x + b*y = 1, for a and b without a common divisor."""
+    if b == 0:
+        return a, 0
+    quotient, rest = divmod(a, b)
+    x, y = _bezout(b, rest)
+    return y, x - quotient * y
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """How the columns of a product slide, outermost first."""
+    """How the columns of a product slide, or its rows, outermost first."""
 
     slides: tuple[Slide, ...]
 
     def panels(self) -> Cut:
         """Columns in panels. Those inside a panel count in rows as long as the image's own."""
-        true = [slide.column for slide in self.slides]
-        wide = [Axis(slide.column.name, slide.column.extent + slide.reach) for slide in self.slides]
+        true = [slide.axis for slide in self.slides]
+        wide = [Axis(slide.axis.name, slide.extent(slide.axis.extent)) for slide in self.slides]
         found = cut(tuple(wide), MOST_COLUMNS)
         first = len(found.outer)
         run = cut((true[first],), max(1, MOST_COLUMNS // found.size)).run
         return replace(found, outer=tuple(true[:first]), axis=true[first], run=run)
 
-    def axes(self, columns: Cut) -> tuple[Axis, ...]:
-        """The image's own axes in a panel of columns."""
+    def axes(self, panel: Cut) -> tuple[Axis, ...]:
+        """The image's own axes in a panel of positions."""
         return tuple(
-            Axis(f"{slide.column.name}.image", _inside(slide, columns)[0] + slide.reach)
+            Axis(f"{slide.axis.name}.image", slide.extent(_inside(slide, panel)[0]))
             for slide in self.slides
         )
 
     def planes(self, depth: Cut) -> tuple[Axis, ...]:
         """The axes of depth in a panel along which images lie side by side."""
         sliding = {slide.depth.name for slide in self.slides if slide.depth is not None}
-        return tuple(axis for axis in depth.inner if axis.name not in sliding)
+        inner = (depth.axis, *depth.whole)
+        pairs = zip(inner, depth.inner, strict=True)
+        return tuple(within for axis, within in pairs if axis.name not in sliding)
 
-    def moved(self, right: Expr, columns: Cut, depth: Cut) -> Expr:
+    def moved(self, operand: Expr, panel: Cut, depth: Cut) -> Expr:
         """The operand at a position of the image."""
         positions: dict[str, Size] = dict(depth.positions)
-        for slide, axis in zip(self.slides, self.axes(columns), strict=True):
-            base = _inside(slide, columns)[2]
-            positions[slide.column.name] = axis.position + base - slide.lead
+        for slide, axis in zip(self.slides, self.axes(panel), strict=True):
+            at = slide.at(axis.position - slide.lead)
+            positions[slide.axis.name] = at[slide.axis.name] + _inside(slide, panel)[2]
             if slide.depth is not None:
-                positions[slide.depth.name] = 0
-        return right.substitute(positions)
+                positions[slide.depth.name] = at[slide.depth.name] + slide.base
+        return operand.substitute(positions)
 
-    def place(self, columns: Cut, depth: Cut, within: tuple[Size, ...]) -> Size:
+    def place(self, panel: Cut, depth: Cut, within: tuple[Size, ...]) -> Size:
         """The number of a position within the image, among those of all planes of a panel."""
         place: Size = 0
         for axis in self.planes(depth):
             place = place * axis.extent + axis.position
+        return self.spot(panel, within, place)
+
+    def spot(self, panel: Cut, within: tuple[Size, ...], place: Size = 0) -> Size:
+        """The number of a position within the image of one plane."""
         for slide, position in zip(self.slides, within, strict=True):
-            place = place * (_inside(slide, columns)[1] + slide.reach) + position
+            place = place * slide.long(_inside(slide, panel)[1]) + position
         return place
 
-    def start(self, columns: Cut, depth: Cut) -> Size:
+    def start(self, panel: Cut, depth: Cut) -> Size:
         """Where a step of depth begins."""
-        return self.place(columns, depth, tuple(slide.offset for slide in self.slides))
+        return self.place(panel, depth, tuple(slide.offset for slide in self.slides))
 
-    def size(self, columns: Cut, depth: Cut) -> int:
+    def size(self, panel: Cut, depth: Cut) -> int:
         """Elements of all planes of a panel, at most."""
         total = 1
         for axis in self.planes(depth):
@@ -114,18 +164,18 @@ class Image:
             assert isinstance(extent, int)
             total *= extent
         for slide in self.slides:
-            total *= _inside(slide, columns)[1] + slide.reach
+            total *= slide.long(_inside(slide, panel)[1])
         return total
 
 
-def _inside(slide: Slide, columns: Cut) -> tuple[Size, int, Size]:
-    """A column's positions in a panel, as many as there may be, and where the first of them is."""
-    if slide.column.name == columns.axis.name:
-        return dims.symbol(columns.count, columns.run), columns.run, dims.symbol(columns.base)
-    if slide.column.name in {axis.name for axis in columns.outer}:
-        return 1, 1, slide.column.position
-    assert isinstance(slide.column.extent, int)
-    return slide.column.extent, slide.column.extent, 0
+def _inside(slide: Slide, panel: Cut) -> tuple[Size, int, Size]:
+    """An axis' positions in a panel, as many as there may be, and where the first of them is."""
+    if slide.axis.name == panel.axis.name:
+        return dims.symbol(panel.count, panel.run), panel.run, dims.symbol(panel.base)
+    if slide.axis.name in {axis.name for axis in panel.outer}:
+        return 1, 1, slide.axis.position
+    assert isinstance(slide.axis.extent, int)
+    return slide.axis.extent, slide.axis.extent, 0
 
 
 def image(product: Product, depth: Cut) -> Image | None:
@@ -135,8 +185,9 @@ def image(product: Product, depth: Cut) -> Image | None:
     for column in product.columns:
         if not isinstance(column.extent, int):
             return None
-        slide = next((s for axis in left if (s := _slide(product.right, column, axis))), None)
-        slides.append(slide or Slide(column, None, 0))
+        slide = next((s for axis in left if (s := sliding(product.right, column, axis))), None)
+        slide = slide.inside(depth) if slide is not None and slide.step == 1 else None
+        slides.append(slide or Slide(column))
         left = [axis for axis in left if slide is None or axis is not slide.depth]
     found = Image(tuple(slides))
     if not any(slide.reach for slide in slides) or not _pays(product, found):
@@ -145,20 +196,23 @@ def image(product: Product, depth: Cut) -> Image | None:
     return found if is_small else None
 
 
-def _slide(right: Expr, column: Axis, depth: Axis) -> Slide | None:
-    """How a column moves with an axis of depth, if all that is read depends on their sum."""
-    loads = [expr for expr in scalar.walk((right,)) if expr.name == "load"]
-    for load in loads:
-        by_column, by_depth = column.step(load.offset), depth.step(load.offset)
-        if by_column is None or by_depth is None:
+def sliding(operand: Expr, axis: Axis, depth: Axis) -> Slide | None:
+    """How an axis moves with one of depth, if all that is read depends on their sum."""
+    for load in (expr for expr in scalar.walk((operand,)) if expr.name == "load"):
+        own, other = axis.step(load.offset), depth.step(load.offset)
+        if not isinstance(own, int) or not isinstance(other, int):
             return None
-        if not isinstance(by_column, int) or not isinstance(by_depth, int) or by_column == 0:
+        if own == 0:
             continue
-        if by_depth == 0 or by_depth % by_column:
+        if own < 0 or other == 0:
             return None
-        by = by_depth // by_column
-        together = right.substitute({column.name: dims.symbol("$sum") - by * depth.position})
-        return None if together.depends_on(depth.symbol) else Slide(column, depth, by)
+        unit = gcd(own, other)
+        slide = Slide(axis, depth, own // unit, other // unit)
+        place, free = dims.symbol("$place"), dims.symbol("$free")
+        together = slide.at(place)
+        together[axis.name] += slide.by * free
+        together[depth.name] -= slide.step * free
+        return None if operand.substitute(together).depends_on(Symbol("$free", None)) else slide
     return None
 
 
@@ -166,8 +220,9 @@ def _pays(product: Product, found: Image) -> bool:
     """Whether the columns of no use cost less than packing every step of depth."""
     used = wide = 1
     for slide in found.slides[1:] or found.slides:
-        assert isinstance(slide.column.extent, int)
-        used, wide = used * slide.column.extent, wide * (slide.column.extent + slide.reach)
+        extent = slide.axis.extent
+        assert isinstance(extent, int)
+        used, wide = used * extent, wide * slide.long(extent)
     rows = product.row.extent
     height = rows if isinstance(rows, int) else TYPICAL_ROWS
     return wide * height <= used * (height + PACKING)

@@ -10,6 +10,7 @@ from llvmlite import ir
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.products.blocking import Cut
 from graphc.codegen.values import I64
+from graphc.schedule.statements import Axis
 
 
 def smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
@@ -55,6 +56,20 @@ class Panels:
     def count(self, cut: Cut) -> ir.Value:
         """Positions in the current panel."""
         return self.builder.mul(self.scopes.find(cut.count), I64(cut.size))
+
+    def first(self, cut: Cut, axes: tuple[Axis, ...]) -> ir.Value:
+        """Where the current panel begins, counted through all positions of its axes."""
+        place: ir.Value = I64(0)
+        for axis in axes:
+            if axis.name == cut.axis.name:
+                here = self.scopes.find(cut.base)
+            elif axis.name in {outer.name for outer in cut.outer}:
+                here = self.elements.size(axis.position)
+            else:
+                here = I64(0)
+            extent = self.elements.size(axis.extent)
+            place = self.builder.add(self.builder.mul(place, extent), here)
+        return place
 
     def ends(self, cut: Cut) -> tuple[ir.Value, ir.Value]:
         """Whether the current panel is the first, and whether it is the last."""

@@ -113,7 +113,7 @@ def plan(product: Product, target: Target) -> Plan:
     line = LINE // product.dtype.itemsize
     return Plan(
         tile, blocks, line, most_depth(target) + line + STAGGER,
-        cut((product.row,), blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
+        cut(product.rows, blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
         has_narrow=tile.vectors > 1 and 0 < left <= tile.lanes,
     )  # fmt: skip
 
@@ -121,4 +121,5 @@ def plan(product: Product, target: Target) -> Plan:
 def _runs_by_rows(product: Product) -> bool:
     """Whether neighbouring rows are neighbours in what the left operand reads."""
     loads = [expr for expr in scalar.walk((product.left,)) if expr.name == "load"]
-    return bool(loads) and all(product.row.step(load.offset) == 1 for load in loads)
+    steps = {product.row.step(load.offset) for load in loads}
+    return len(product.rows) == 1 and steps == {1}

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
 
+from graphc.codegen.products.choice import chosen
 from graphc.codegen.products.image import Image
 from graphc.codegen.products.micro_panels import place_of
 from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.panels import Panels, smaller
-from graphc.codegen.products.plan import plan
+from graphc.codegen.products.plan import Plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
+from graphc.codegen.products.window_plan import WindowPlan
+from graphc.codegen.products.window_products import WindowEmission
 from graphc.codegen.target import Target
 from graphc.codegen.values import I64, memory_type, register_type, zeros
 from graphc.ir import dims, scalar
@@ -54,15 +57,19 @@ class Products:
 
     def emit(self, product: Product) -> None:
         """All rows and columns of a product."""
+        plan = chosen(product, self.target)
         with self.scopes.for_a_while():
-            _Emission(self, product).emit()
+            if isinstance(plan, WindowPlan):
+                WindowEmission(self.statements, plan).emit()
+            else:
+                _Emission(self, product, plan).emit()
 
 
 class _Emission:
-    def __init__(self, products: Products, product: Product) -> None:
+    def __init__(self, products: Products, product: Product, plan: Plan) -> None:
         self.statements, self.product = products.statements, product
         self.elements, self.scopes = products.elements, products.scopes
-        self.plan = plan(product, products.target)
+        self.plan = plan
         self.image = self.plan.image
         self.depth, self.columns = self.plan.depth, self.plan.columns
         self.rows = self.plan.rows
@@ -150,7 +157,7 @@ class _Emission:
         """Whether other panels have taken the room of the right operand's since the last rows."""
         builder = self.builder
         first, last = self.panels.ends(self.depth)
-        is_first_row = builder.icmp_signed("==", self.scopes.find(self.rows.base), I64(0))
+        is_first_row, _ = self.panels.ends(self.rows)
         return builder.or_(is_first_row, builder.not_(builder.and_(first, last)))
 
     # Packing ---------------------------------------------------------------------------------
@@ -293,7 +300,7 @@ class _Emission:
         if self.waiting is None:
             step = I64(self.plan.strip_step)
             if self.keeps_all:
-                row = self.builder.add(row, self.scopes.find(self.rows.base))
+                row = self.builder.add(row, self.panels.first(self.rows, self.product.rows))
             offset = self.builder.add(self.builder.mul(row, step), column)
             return self._at(self._memory("sums"), offset), step
         target, offset_of, step_size = self.waiting
@@ -303,27 +310,16 @@ class _Emission:
     def _corner(self, row: ir.Value, column: ir.Value) -> dict[str, Size]:
         """The product's row and column at those of the current panels, under names bound here."""
         builder = self.builder
-        base = builder.add(self.scopes.find(self.rows.base), row)
-        self.scopes.bind("tile.row.place", base)
-        self.scopes.bind("tile.column.place", builder.add(self._first_column(), column))
+        for what, place, cut_, axes in (
+            ("row", row, self.rows, self.product.rows),
+            ("column", column, self.columns, self.product.columns),
+        ):
+            first = self.panels.first(cut_, axes)
+            self.scopes.bind(f"tile.{what}.place", builder.add(first, place))
         return {
             self.product.row.name: dims.symbol("tile.row.place"),
             self.product.column.name: dims.symbol("tile.column.place"),
         }
-
-    def _first_column(self) -> ir.Value:
-        """Where the panel of columns begins, counted through all of them."""
-        place: ir.Value = I64(0)
-        for axis in self.product.columns:
-            if axis.name == self.columns.axis.name:
-                here = self.scopes.find(self.columns.base)
-            elif axis.name in {outer.name for outer in self.columns.outer}:
-                here = self.elements.size(axis.position)
-            else:
-                here = I64(0)
-            extent = self.elements.size(axis.extent)
-            place = self.builder.add(self.builder.mul(place, extent), here)
-        return place
 
     # Results ---------------------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.codegen.products.blocking import Cut
-from graphc.codegen.products.plan import plan
+from graphc.codegen.products.choice import chosen
+from graphc.codegen.products.plan import Plan
+from graphc.codegen.products.window_plan import WindowPlan
 from graphc.codegen.target import Target
 from graphc.ir import dims
 from graphc.ir.dims import Size
@@ -43,9 +45,9 @@ class ProductSummary:
 
     A step is a multiplication and an addition, two of `flops` (None where no expression in the
     dims says how many there are). `tile` has rows and columns of results kept in registers,
-    `panel` steps, rows and columns of the operands that are packed at a time. If it `slides`, the
-    right operand is packed once for all windows that read it. `ops` are worked out for every
-    result before `stores` are written.
+    `panel` steps, rows and columns of the operands that are packed at a time. The operand that
+    `slides`, "left" or "right", is packed once for all windows that read it. `ops` are worked out
+    for every result before `stores` are written.
     """
 
     result: str
@@ -57,7 +59,7 @@ class ProductSummary:
     flops: Size | None
     tile: tuple[int, int]
     panel: tuple[int, int, int]
-    slides: bool
+    slides: str
     left: OperandSummary
     right: OperandSummary
     ops: tuple[str, ...]
@@ -90,7 +92,10 @@ def summaries(
 def _summary(
     product: Product, around: tuple[Axis, ...], target: Target, sizes: Mapping[str, Size]
 ) -> ProductSummary:
-    made = plan(product, target)
+    made = chosen(product, target)
+    turned = isinstance(made, WindowPlan) and made.product is not product
+    is_left = isinstance(made, WindowPlan) and not turned
+    depth, rows, columns = _panel(made)
     first: dict[str, Size] = {axis.name: 0 for axis in around}
 
     def extent(axis: Axis) -> Size:
@@ -105,14 +110,20 @@ def _summary(
         columns=extent(product.column),
         depth=tuple(map(extent, product.depth)),
         flops=product_flops(product, around, sizes),
-        tile=(made.tile.rows, made.tile.columns),
-        panel=(_most(made.depth), made.blocks.rows, _most(made.columns)),
-        slides=made.image is not None,
+        tile=(made.tile.columns, made.tile.rows) if turned else (made.tile.rows, made.tile.columns),
+        panel=(depth, columns, rows) if turned else (depth, rows, columns),
+        slides="" if made.image is None else "left" if is_left else "right",
         left=_operand(product.left),
         right=_operand(product.right),
         ops=_ops_after(product.body),
         stores=_unique(_targets(product.body)),
     )
+
+
+def _panel(made: Plan | WindowPlan) -> tuple[int, int, int]:
+    if isinstance(made, WindowPlan):
+        return _most(made.depth), _most(made.rows), made.tile.columns
+    return _most(made.depth), made.blocks.rows, _most(made.columns)
 
 
 def _most(cut: Cut) -> int:

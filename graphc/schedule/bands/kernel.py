@@ -167,7 +167,7 @@ class _Kernel:
         if row.name in _symbols(right):
             left, right = right, left
         return Product(
-            name, node.dtype, row, column, (column,), tuple(depth), left, right, body, onto
+            name, node.dtype, row, column, (row,), (column,), tuple(depth), left, right, body, onto
         )
 
     def _cleared(self) -> tuple[Statement, ...]:

@@ -71,7 +71,7 @@ def test_depth_follows_the_second_level() -> None:
 def product(rows: Any, columns: Any, steps: Any, dtype: DType) -> Product:
     row, column, depth = axes(rows, columns, steps)
     zero = scalar.const(0.0, dtype)
-    return Product("%r0", dtype, row, column, (column,), (depth,), zero, zero, ())
+    return Product("%r0", dtype, row, column, (row,), (column,), (depth,), zero, zero, ())
 
 
 def axes(*extents: Any) -> tuple[Axis, ...]:

@@ -82,7 +82,7 @@ def test_windows_are_read_under_conditions() -> None:
     found = summary(ops.convolution(image, kernels, **options))
     assert {found.left.conditional, found.right.conditional} == {False, True}
     assert found.left.ops == found.right.ops == ()
-    assert found.slides
+    assert found.slides == "right"
 
 
 def test_panels_are_no_larger_than_they_have_to_be() -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import llvmlite.binding as llvm
 import pytest
 
-from graphc.codegen.products.plan import plan
+from graphc.codegen.products.choice import chosen
 from graphc.codegen.products.tile import tile_name
 from graphc.codegen.products.tile_objects import tile_objects
+from graphc.codegen.products.window_plan import WindowPlan
 from graphc.codegen.target import Target
 from graphc.codegen.values import register_type
 from graphc.compiler import Compilation, compile_graph
@@ -63,11 +64,14 @@ def called(made: Compilation, target: Target) -> set[str]:
         if isinstance(statement, Product)
     ]
     assert len(products) >= 8
-    return {
-        tile_name(register_type(product.dtype), tile, plan(product, target).left_row)
-        for product in products
-        for tile in plan(product, target).tiles
-    }
+    return {name for product in products for name in names_of_tiles(product, target)}
+
+
+def names_of_tiles(product: Product, target: Target) -> set[str]:
+    element, made = register_type(product.dtype), chosen(product, target)
+    if isinstance(made, WindowPlan):
+        return {tile.name(element) for tile in made.tiles}
+    return {tile_name(element, tile, made.left_row) for tile in made.tiles}
 
 
 @on_machines
@@ -83,7 +87,7 @@ def test_every_tile_has_one_object(target: Target) -> None:
     assert made.modules is not None
     mentioned: set[str] = set()
     for module in made.modules.values():
-        mentioned |= set(re.findall(r'"(graphc_tile\.[^"]+)"', str(module)))
+        mentioned |= set(re.findall(r'"(graphc_(?:window_)?tile\.[^"]+)"', str(module)))
     assert mentioned == names
 
 
