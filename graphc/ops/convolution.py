@@ -8,8 +8,8 @@ g [N, *G, O, *Y],
 
 is what `convolution`, `convolution_input` and `convolution_weights` are the derivatives of, with
 respect to g, x and w. So the derivatives of each are the other two. Groups may have no dim or
-several, as stacks of matrices have. Elements of x outside count as 0, as do those between the
-elements of g where the stride is more than 1: an infinite weight times them is NaN.
+several, as stacks of matrices have. Elements outside count as 0: an infinite weight times them is
+NaN. Between the elements of g, where the stride is more than 1, there is nothing to multiply.
 """
 
 from __future__ import annotations
@@ -204,12 +204,21 @@ def _input_reference(attrs: Attrs, g: Array, w: Array) -> Array:
     kernel = w.shape[-rank:]
     reach = [d * (k - 1) for d, k in zip(attrs["dilations"], kernel, strict=True)]
     spaced = _spaced(attrs, g, [n + far for n, far in zip(sizes, reach, strict=True)], reach)
-    result = np.zeros((*g.shape[: -rank - 1], w.shape[-rank - 1], math.prod(sizes)), g.dtype)
+    result = np.zeros((*g.shape[: -rank - 1], w.shape[-rank - 1], *sizes), g.dtype)
     for place in places(kernel):
         start = [f - d * k for f, d, k in zip(reach, attrs["dilations"], place, strict=True)]
         part = spaced[_last([slice(a, a + n) for a, n in zip(start, sizes, strict=True)])]
-        result += np.einsum("...oc,n...oy->n...cy", w[_last(place)], _in_line(part, rank))
-    return result.reshape(*result.shape[:-1], *sizes)
+        there = _last(_read_by(attrs, place))
+        line = _in_line(part[there], rank)
+        added = np.einsum("...oc,n...oy->n...cy", w[_last(place)], line)
+        result[there] += added.reshape(result[there].shape)
+    return result
+
+
+def _read_by(attrs: Attrs, place: tuple[int, ...]) -> list[slice]:
+    """The positions of data that some window has at a place, padding included."""
+    along = zip(attrs["strides"], attrs["low"], attrs["dilations"], place, strict=True)
+    return [slice((d * k - low) % stride, None, stride) for stride, low, d, k in along]
 
 
 def _spaced(attrs: Attrs, g: Array, sizes: list[int], reach: list[int]) -> Array:

@@ -19,6 +19,7 @@ from graphc.passes.cse import share
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.deviations import written_out
 from graphc.schedule.parts import in_parts
+from graphc.schedule.phases import has_phases, in_phases
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
 FEWEST = 1 << 12
@@ -28,17 +29,17 @@ _SPLIT = frozenset({"sum", "prod", "max", "min", "any", "all"})
 
 def split_reductions(graph: Graph) -> Graph:
     """The graph with composite ops and products with vectors written out, long sums in two."""
-    if any(isinstance(node.op.lowering, Composite) for node in graph.nodes):
+    if any(isinstance(node.op.lowering, Composite) or has_phases(node) for node in graph.nodes):
         graph = canonicalize(rewrite(graph, _write_out))
     return share(rewrite(graph, _split))
 
 
 def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
     node = with_inputs(node, inputs)
-    if not isinstance(node.op.lowering, Composite):
-        return node
     with created_at(node.location):
-        return written_out(node)
+        if has_phases(node):
+            return in_phases(node)
+        return written_out(node) if isinstance(node.op.lowering, Composite) else node
 
 
 def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
