@@ -10,7 +10,7 @@ from graphc.api.blame import fail_attribute, fail_dtype, fail_shape
 from graphc.api.broadcasting import fitted
 from graphc.api.manipulation import reshaped
 from graphc.api.operands import TensorLike, graph_of, to_node
-from graphc.api.shapes import ShapeLike, as_dim, as_list, filled, is_several, size_node
+from graphc.api.shapes import ShapeLike, as_dim, as_list, is_several, size_node
 from graphc.ir.dims import Size, divide, floordiv, is_nonnegative
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
@@ -116,30 +116,9 @@ def _repeated(node: Node, axis: int, times: int) -> Node:
 
 def _linear(node: Node, axis: int, target: Size, align_corners: bool) -> Node:
     """a*(1 - t) + b*t of the elements beside each position, the fraction t rounded once."""
-    size = node.shape[axis]
-    if size == target:
+    if node.shape[axis] == target:
         return node
-    place = ops.iota(shape=(target,), axis=0, dtype=int64)
-    if align_corners:
-        over, under = _times(place, size - 1), _at_least(size_node(target - 1), 1)
-    else:
-        over = _at_least(_plus(_times(_plus(_times(place, 2), 1), size), -target), 0)
-        under = size_node(2 * target)
-    under = fitted(under, (target,))
-    left = ops.floor_divide(over, under)
-    last = fitted(size_node(size - 1), (target,))
-    right = ops.minimum(_plus(left, 1), last)
-    rest = ops.sub(over, ops.mul(left, under))
-    fraction = ops.div(*(ops.astype(part, dtype=node.dtype) for part in (rest, under)))
-    return _between(node, axis, left, right, fraction)
-
-
-def _between(node: Node, axis: int, left: Node, right: Node, fraction: Node) -> Node:
-    low, high = (ops.gather(node, k, axes=(axis,), position=axis) for k in (left, right))
-    column = reshaped(fraction, (*fraction.shape, *(1,) * (len(node.shape) - axis - 1)))
-    part = fitted(column, low.shape)
-    rest = ops.sub(filled(low.shape, 1, node.dtype), part)
-    return ops.add(ops.mul(low, rest), ops.mul(high, part))
+    return ops.resize_linear(node, axis=axis, size=(target,), align_corners=align_corners)
 
 
 def _times(node: Node, factor: Size) -> Node:
@@ -148,7 +127,3 @@ def _times(node: Node, factor: Size) -> Node:
 
 def _plus(node: Node, number: Size) -> Node:
     return ops.add(node, fitted(size_node(number), node.shape))
-
-
-def _at_least(node: Node, least: int) -> Node:
-    return ops.maximum(node, fitted(size_node(least), node.shape))

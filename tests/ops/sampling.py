@@ -23,6 +23,7 @@ _MARGIN = 0.05  # how far floats stay from the points that an Arg tells to avoid
 ACCUMULATING = (
     "sum", "prod", "cumsum", "cumprod", "matmul", "scatter_add", "squared_deviations",
     "contract", "convolution", "convolution_input", "convolution_weights",
+    "resize_linear", "resize_linear_adjoint",
 )  # fmt: skip
 
 
