@@ -3,9 +3,10 @@
 In a convolution, column `y` and depth `k` read at `y*stride + k`. What a step of depth reads is
 then what another one does, some elements further on. So an *image* is packed, padding included,
 and a table says where each step of depth begins in it. Here it is the right operand, whose columns
-lie side by side, so they slide by 1. Rows of the image are longer than those of the result, by the
-window less 1; sums for the columns between are of no use, and not stored. `window_rows.py` has
-what is done if the left one slides.
+have to lie side by side; with a stride the image is therefore kept in *phases*, residues of places
+modulo the stride, one image each. Rows of an image are longer than those of the result, by the
+window less 1; sums for the columns between are of no use, and not stored. `window_plan.py` says
+what is done if the left operand slides.
 """
 
 from __future__ import annotations
@@ -29,18 +30,24 @@ TYPICAL_ROWS = 64
 MOST_COLUMNS = 512
 
 
+#: A phase, and the number of an element in it.
+Place = tuple[Size, Size]
+
+
 @dataclass(frozen=True, slots=True)
 class Slide:
     """An axis that moves through the operand together with one of depth.
 
     They read at `step*position + by*depth`. `steps` is how many positions of depth a panel has at
-    most, `count` how many it has, `place` their number in it, and `base` where it begins.
+    most, `count` how many it has, `place` their number in it, and `base` where it begins. In
+    `phases`, places with one residue modulo as many lie side by side.
     """
 
     axis: Axis
     depth: Axis | None = None
     step: int = 1
     by: int = 0
+    phases: int = 1
     steps: int = 1
     count: Size = 1
     place: Size = 0
@@ -57,17 +64,22 @@ class Slide:
         return self.reach if self.by < 0 else 0
 
     @property
-    def offset(self) -> Size:
+    def offset(self) -> Place:
         """Where a step of depth begins in the image."""
-        return self.by * self.place + self.lead
+        return self.parted(self.by * self.place + self.lead)
+
+    def parted(self, place: Size) -> Place:
+        """The phase of a place, and its number there."""
+        return dims.remainder(place, self.phases), dims.floordiv(place, self.phases)
 
     def long(self, positions: int) -> int:
-        """Elements of the image along so many positions, at most."""
-        return self.step * (positions - 1) + 1 + self.reach
+        """Elements of one phase of the image along so many positions, at most."""
+        return (self.step * (positions - 1) + self.reach) // self.phases + 1
 
-    def extent(self, positions: Size) -> Size:
-        """Elements of the image that there are."""
-        return self.step * (positions - 1) + 1 + abs(self.by) * (self.count - 1)
+    def extent(self, positions: Size, phase: Size = 0) -> Size:
+        """Elements of a phase that there are."""
+        last = self.step * (positions - 1) + abs(self.by) * (self.count - 1)
+        return dims.floordiv(last - phase, self.phases) + 1
 
     def at(self, place: Size) -> dict[str, Size]:
         """A position and a step of depth, which need not exist, that read at a place."""
@@ -116,11 +128,21 @@ class Image:
         return replace(found, outer=tuple(true[:first]), axis=true[first], run=run)
 
     def axes(self, panel: Cut) -> tuple[Axis, ...]:
-        """The image's own axes in a panel of positions."""
-        return tuple(
-            Axis(f"{slide.axis.name}.image", slide.extent(_inside(slide, panel)[0]))
+        """The image's own axes in a panel of positions, those of phases outside."""
+        inner = (
+            Axis(
+                f"{slide.axis.name}.image",
+                slide.extent(_inside(slide, panel)[0], _phase(slide).position),
+            )
             for slide in self.slides
         )
+        return (*(_phase(slide) for slide in self.slides), *inner)
+
+    def within(self, panel: Cut) -> tuple[Place, ...]:
+        """The position in these axes, of each slide."""
+        found, count = self.axes(panel), len(self.slides)
+        pairs = zip(found[:count], found[count:], strict=True)
+        return tuple((phase.position, axis.position) for phase, axis in pairs)
 
     def planes(self, depth: Cut) -> tuple[Axis, ...]:
         """The axes of depth in a panel along which images lie side by side."""
@@ -132,24 +154,26 @@ class Image:
     def moved(self, operand: Expr, panel: Cut, depth: Cut) -> Expr:
         """The operand at a position of the image."""
         positions: dict[str, Size] = dict(depth.positions)
-        for slide, axis in zip(self.slides, self.axes(panel), strict=True):
-            at = slide.at(axis.position - slide.lead)
+        for slide, (phase, number) in zip(self.slides, self.within(panel), strict=True):
+            at = slide.at(slide.phases * number + phase - slide.lead)
             positions[slide.axis.name] = at[slide.axis.name] + _inside(slide, panel)[2]
             if slide.depth is not None:
                 positions[slide.depth.name] = at[slide.depth.name] + slide.base
         return operand.substitute(positions)
 
-    def place(self, panel: Cut, depth: Cut, within: tuple[Size, ...]) -> Size:
+    def place(self, panel: Cut, depth: Cut, within: tuple[Place, ...]) -> Size:
         """The number of a position within the image, among those of all planes of a panel."""
         place: Size = 0
         for axis in self.planes(depth):
             place = place * axis.extent + axis.position
         return self.spot(panel, within, place)
 
-    def spot(self, panel: Cut, within: tuple[Size, ...], place: Size = 0) -> Size:
+    def spot(self, panel: Cut, within: tuple[Place, ...], place: Size = 0) -> Size:
         """The number of a position within the image of one plane."""
-        for slide, position in zip(self.slides, within, strict=True):
-            place = place * slide.long(_inside(slide, panel)[1]) + position
+        for slide, (phase, _) in zip(self.slides, within, strict=True):
+            place = place * slide.phases + phase
+        for slide, (_, number) in zip(self.slides, within, strict=True):
+            place = place * slide.long(_inside(slide, panel)[1]) + number
         return place
 
     def start(self, panel: Cut, depth: Cut) -> Size:
@@ -164,8 +188,12 @@ class Image:
             assert isinstance(extent, int)
             total *= extent
         for slide in self.slides:
-            total *= slide.long(_inside(slide, panel)[1])
+            total *= slide.phases * slide.long(_inside(slide, panel)[1])
         return total
+
+
+def _phase(slide: Slide) -> Axis:
+    return Axis(f"{slide.axis.name}.phase", slide.phases)
 
 
 def _inside(slide: Slide, panel: Cut) -> tuple[Size, int, Size]:
@@ -186,7 +214,8 @@ def image(product: Product, depth: Cut) -> Image | None:
         if not isinstance(column.extent, int):
             return None
         slide = next((s for axis in left if (s := sliding(product.right, column, axis))), None)
-        slide = slide.inside(depth) if slide is not None and slide.step == 1 else None
+        if slide is not None:
+            slide = replace(slide, phases=slide.step).inside(depth)
         slides.append(slide or Slide(column))
         left = [axis for axis in left if slide is None or axis is not slide.depth]
     found = Image(tuple(slides))

@@ -181,7 +181,7 @@ class _Emission:
             self.packing.emit((*self.depth.inner, *self.columns.inner), Store(name, place, right))
             return
         own = self.image.axes(self.columns)
-        within = tuple(axis.position for axis in own)
+        within = self.image.within(self.columns)
         place = self.image.place(self.columns, self.depth, within)
         value = self.image.moved(self.product.right, self.columns, self.depth)
         axes = (*self.image.planes(self.depth), *own)

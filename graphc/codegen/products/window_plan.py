@@ -230,7 +230,7 @@ def _offsets(image: Image, rows: Cut, cells: Cut) -> tuple[int, ...]:
         within = [0] * len(cells.outer) + places
         full = [0] * (len(image.slides) - len(extents) - len(cells.outer)) + within
         steps = zip(image.slides, full, strict=True)
-        spot = image.spot(rows, tuple(slide.step * place for slide, place in steps))
+        spot = image.spot(rows, tuple(slide.parted(slide.step * place) for slide, place in steps))
         assert isinstance(spot, int)
         found.append(spot)
     return tuple(found)

@@ -100,8 +100,7 @@ class WindowEmission:
     def _pack_image(self) -> None:
         plan = self.plan
         own = self.image.axes(plan.rows)
-        within = tuple(axis.position for axis in own)
-        place = self.image.place(plan.rows, plan.depth, within)
+        place = self.image.place(plan.rows, plan.depth, self.image.within(plan.rows))
         value = self.image.moved(self.product.left, plan.rows, plan.depth)
         axes = (*self.image.planes(plan.depth), *own)
         steps = self.panels.count(plan.depth)
@@ -139,7 +138,7 @@ class WindowEmission:
         if plan.rows.axis.name != plan.rows.within.name:
             inner[plan.rows.axis.name] = plan.rows.within.position
         within = (
-            slide.step * dims.substitute(inner.get(slide.axis.name, 0), names)
+            slide.parted(slide.step * dims.substitute(inner.get(slide.axis.name, 0), names))
             for slide in self.image.slides
         )
         spot = self.elements.size(self.image.spot(plan.rows, tuple(within)))

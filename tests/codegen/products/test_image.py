@@ -38,10 +38,16 @@ SLIDING = {
     "a sequence": ((n, 8, 100), (16, 8, 7), {}, (6,)),
     "windows with gaps": ((n, 8, 40, 40), (16, 8, 3, 3), {"dilations": (2,)}, (4, 4)),
     "a volume": ((n, 4, 9, 17, 33), (8, 4, 2, 2, 2), {}, (1, 1, 1)),
+    "strides": ((n, 8, 40, 40), (8, 8, 3, 3), {"strides": (2,)}, (2, 2)),
+    "strides of three, some places of the window alone": (
+        (n, 2, 33, 47),
+        (5, 2, 4, 5),
+        {"strides": (3,), "low": (1,), "dilations": (2,)},
+        (6, 8),
+    ),
     "a known batch": ((3, 1, 28, 28), (6, 1, 5, 5), {"low": (2,), "high": (2,)}, (4, 4)),
 }
 STILL = {
-    "strides": ((n, 8, 40, 40), (16, 8, 3, 3), {"strides": (2,)}),
     "single elements": ((n, 8, 40, 40), (64, 8, 1, 1), {}),
     "a sequence cut into blocks": ((n, 8, 3000), (16, 8, 7), {}),
     "an image of unknown size": ((n, 8, 40, n), (16, 8, 3, 3), {}),
