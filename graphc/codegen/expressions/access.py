@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from graphc.codegen.expressions.strides import pick
+from graphc.codegen.expressions.strides import pick, shuffled
 from graphc.codegen.values import (
     I1,
     I8,
@@ -23,6 +23,9 @@ from graphc.codegen.values import (
     zeros,
 )
 from graphc.ir.dtypes import DType, bool_
+
+#: How far apart elements are read as rows even if each has its own condition.
+CLOSE = 4
 
 
 def every_lane(mask: ir.Value | None, lanes: int) -> ir.Value:
@@ -67,6 +70,20 @@ def load_picked(
     overlap = lanes * len(begins) - span
     whole = span - span % lanes if overlap else span
     return pick(builder, rows, [w if w < whole else w + overlap for w in wanted])
+
+
+def load_apart(
+    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, step: int, mask: ir.Value
+) -> ir.Value:
+    """Elements `step` apart from an address on, under a mask: rows, of which no more is read."""
+    lanes, rows = type_.count, []
+    for k in range(step):
+        places = range(k * lanes, (k + 1) * lanes)
+        numbers = [lanes if p % step else p // step for p in places]
+        own = shuffled(builder, mask, zeros(mask.type), numbers)
+        address = builder.gep(start, [ir.Constant(I64, k * lanes)], source_etype=type_.element)
+        rows.append(load_row(builder, type_, address, own, 1))
+    return pick(builder, rows, [step * lane for lane in range(lanes)])
 
 
 def store_row(

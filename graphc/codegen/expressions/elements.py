@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from llvmlite import ir
 
 from graphc.codegen.expressions.access import (
+    CLOSE,
     every_lane,
     from_memory,
+    load_apart,
     load_row,
     reversed_lanes,
     store_row,
@@ -247,11 +249,13 @@ class Elements:
     ) -> ir.Value:  # fmt: skip
         lanes, step = self._window().lanes, self.step(offset)
         type_ = ir.VectorType(memory_type(dtype), lanes)
+        mask = both(builder, self._window().mask, where)
         if step in (1, -1):
             raw = self._row(offset, where, pointer, dtype, step == -1, builder)
+        elif mask is not None and isinstance(step, int) and 1 < step <= CLOSE:
+            start = builder.gep(pointer, [self.size(offset)], source_etype=type_.element)
+            raw = load_apart(builder, type_, start, step, splat(builder, mask, lanes))
         else:
-            mask = both(builder, self._window().mask, where)
-            mask = None if mask is None else splat(builder, mask, lanes)
             raw = self._gather(offset, mask, pointer, type_, dtype, builder)
         return from_memory(builder, dtype, raw)
 
@@ -297,7 +301,7 @@ class Elements:
         name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
         return overloaded(
             builder, name, type_, addresses, ir.Constant(I32, dtype.itemsize),
-            every_lane(mask, lanes), zeros(type_),
+            splat(builder, every_lane(mask, lanes), lanes), zeros(type_),
         )  # fmt: skip
 
     def store(self, target: str, offset: Size, value: ir.Value) -> None:

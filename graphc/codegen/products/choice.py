@@ -32,7 +32,7 @@ def chosen(product: Product, target: Target) -> Plan | WindowPlan:
 def _cost(product: Product, plain: Plan, rows_slide: bool) -> float:
     """What takes the plain way, for a row or a column of a step of depth: of what slides."""
     tile, high, wide = plain.tile, _count(product.row.extent), _count(product.column.extent)
-    own = max(tile.rows * tile.vectors, tile.rows + 2 * tile.vectors, 8)
+    own = max(tile.rows * tile.vectors, tile.rows + 2 * tile.vectors, 8) + 1
     total = -(-high // tile.rows) * -(-wide // tile.columns) * own * 1.0
     if plain.image is not None:
         for slide in plain.image.slides[1:] or plain.image.slides:

@@ -26,6 +26,9 @@ PACKING = 25
 #: Rows that a product is taken to have where that is not known.
 TYPICAL_ROWS = 64
 
+#: Phases of an image along an axis at most, and what an axis of unknown extent may be at least.
+MOST_PHASES, FEW = 4, 16
+
 #: Positions of columns in a panel, as far as one row of the image allows.
 MOST_COLUMNS = 512
 
@@ -208,21 +211,20 @@ def _inside(slide: Slide, panel: Cut) -> tuple[Size, int, Size]:
 
 def image(product: Product, depth: Cut) -> Image | None:
     """How the right operand slides; None if it does not, or its image is too large or too wide."""
-    left = [axis for axis in depth.whole if isinstance(axis.extent, int)]
-    slides: list[Slide] = []
-    for column in product.columns:
-        if not isinstance(column.extent, int):
-            return None
-        slide = next((s for axis in left if (s := sliding(product.right, column, axis))), None)
-        if slide is not None:
-            slide = replace(slide, phases=slide.step).inside(depth)
-        slides.append(slide or Slide(column))
-        left = [axis for axis in left if slide is None or axis is not slide.depth]
-    found = Image(tuple(slides))
-    if not any(slide.reach for slide in slides) or not _pays(product, found):
+    if not all(isinstance(column.extent, int) for column in product.columns[1:]):
         return None
-    is_small = found.size(found.panels(), depth) * product.dtype.itemsize <= RIGHT_BYTES
-    return found if is_small else None
+    found = slides_of(product.right, product.columns, depth.whole)
+    slides = [
+        replace(slide, phases=slide.step).inside(depth)
+        if slide.step <= MOST_PHASES
+        else Slide(axis)
+        for slide, axis in zip(found, product.columns, strict=True)
+    ]
+    made = Image(tuple(slides))
+    if not any(slide.reach for slide in slides) or not _pays(product, made):
+        return None
+    is_small = made.size(made.panels(), depth) * product.dtype.itemsize <= RIGHT_BYTES
+    return made if is_small else None
 
 
 def sliding(operand: Expr, axis: Axis, depth: Axis) -> Slide | None:
@@ -245,13 +247,44 @@ def sliding(operand: Expr, axis: Axis, depth: Axis) -> Slide | None:
     return None
 
 
+def slides_of(operand: Expr, axes: tuple[Axis, ...], depth: tuple[Axis, ...]) -> tuple[Slide, ...]:
+    """How each axis moves: those closest to one of depth together with it."""
+    pairs = [
+        slide
+        for axis in axes
+        for other in depth
+        if _overlaps(axis, other) and (slide := sliding(operand, axis, other)) and _shares(slide)
+    ]
+    found: dict[str, Slide] = {}
+    taken: set[str] = set()
+    for slide in sorted(pairs, key=lambda slide: slide.step + abs(slide.by)):
+        assert slide.depth is not None
+        if slide.axis.name not in found and slide.depth.name not in taken:
+            found[slide.axis.name] = slide
+            taken.add(slide.depth.name)
+    return tuple(found.get(axis.name, Slide(axis)) for axis in axes)
+
+
+def _overlaps(axis: Axis, depth: Axis) -> bool:
+    return axis.extent != 1 and depth.extent != 1 and isinstance(depth.extent, int)
+
+
+def _shares(slide: Slide) -> bool:
+    """Whether an image along both axes is smaller than what each step of depth reads apart."""
+    assert slide.depth is not None
+    steps, count = slide.depth.extent, slide.axis.extent
+    positions = count if isinstance(count, int) else FEW
+    assert isinstance(steps, int)
+    return slide.step * (positions - 1) + abs(slide.by) * (steps - 1) + 1 < positions * steps
+
+
 def _pays(product: Product, found: Image) -> bool:
     """Whether the columns of no use cost less than packing every step of depth."""
     used = wide = 1
     for slide in found.slides[1:] or found.slides:
         extent = slide.axis.extent
-        assert isinstance(extent, int)
-        used, wide = used * extent, wide * slide.long(extent)
+        count = extent if isinstance(extent, int) else MOST_COLUMNS
+        used, wide = used * count, wide * slide.long(count)
     rows = product.row.extent
     height = rows if isinstance(rows, int) else TYPICAL_ROWS
     return wide * height <= used * (height + PACKING)

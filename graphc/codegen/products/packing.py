@@ -15,7 +15,7 @@ from graphc.codegen.products.micro_panels import MicroPanels
 from graphc.codegen.products.tile import fetch
 from graphc.codegen.scopes import Window
 from graphc.codegen.values import I64, lane_numbers, memory_type, splat
-from graphc.ir import scalar
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import collapse
@@ -53,6 +53,11 @@ def plain_rows(axes: tuple[Axis, ...], store: Store) -> Rows | None:
 def is_conditional(store: Store) -> bool:
     """Whether what is packed is read under conditions."""
     return any(e.name == "load" and e.args for e in scalar.walk((store.value,)))
+
+
+def is_rectangle(axes: tuple[Axis, ...]) -> bool:
+    """Whether the last two loops are known apart: phases of an image differ in length."""
+    return len(axes) > 1 and axes[-2].name not in dims.symbols(axes[-1].extent)
 
 
 def emit_copy(elements: Elements, rows: Rows, store: Store, lanes: int) -> None:
@@ -133,7 +138,7 @@ class Packing:
         match body:
             case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
                 emit_copy(self.elements, rows, copy, self.statements.lanes)
-            case (Store() as copy,) if len(joined) > 1 and is_conditional(copy):
+            case (Store() as copy,) if is_rectangle(joined) and is_conditional(copy):
                 self._by_windows(joined, copy)
             case _:
                 self.statements.emit(nest(joined, body))

@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from graphc.codegen.products.blocking import Cut, cut
-from graphc.codegen.products.image import Image, Slide, sliding
+from graphc.codegen.products.image import Image, slides_of
 from graphc.codegen.products.window_tile import WindowTile
 from graphc.codegen.target import Target
 from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.ir.scalar import Expr
 from graphc.schedule.statements import Axis, Product, Store
 
 #: Rows and steps of depth in a panel at most.
@@ -35,8 +34,8 @@ TILES = {32: ((1, 28), (2, 14), (3, 9), (4, 6)), 16: ((1, 12), (2, 6), (3, 4))}
 #: Half cycles for packing an element that is read under conditions.
 PACKED = 1.5
 
-#: What an axis of unknown extent counts as, and what it may be at least.
-TYPICAL, FEW = 1 << 10, 16
+#: What an axis of unknown extent counts as.
+TYPICAL = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,7 @@ def window_plan(product: Product, target: Target) -> WindowPlan | None:
     is_stored = all(isinstance(statement, Store) for statement in product.body)
     if len(product.columns) != 1 or product.onto or not is_stored:
         return None
-    slides = _slides(product.left, product.rows, product.depth)
+    slides = slides_of(product.left, product.rows, product.depth)
     if not any(slide.depth for slide in slides):
         return None
     most_rows, most_depth = MOST_ROWS, MOST_DEPTH
@@ -234,34 +233,3 @@ def _offsets(image: Image, rows: Cut, cells: Cut) -> tuple[int, ...]:
         assert isinstance(spot, int)
         found.append(spot)
     return tuple(found)
-
-
-def _slides(left: Expr, rows: tuple[Axis, ...], depth: tuple[Axis, ...]) -> tuple[Slide, ...]:
-    """How each axis of rows moves: those closest to one of depth together with it."""
-    pairs = [
-        slide
-        for axis in rows
-        for other in depth
-        if _overlaps(axis, other) and (slide := sliding(left, axis, other)) and _shares(slide)
-    ]
-    found: dict[str, Slide] = {}
-    taken: set[str] = set()
-    for slide in sorted(pairs, key=lambda slide: slide.step + abs(slide.by)):
-        assert slide.depth is not None
-        if slide.axis.name not in found and slide.depth.name not in taken:
-            found[slide.axis.name] = slide
-            taken.add(slide.depth.name)
-    return tuple(found.get(axis.name, Slide(axis)) for axis in rows)
-
-
-def _overlaps(axis: Axis, depth: Axis) -> bool:
-    return axis.extent != 1 and depth.extent != 1 and isinstance(depth.extent, int)
-
-
-def _shares(slide: Slide) -> bool:
-    """Whether an image along both axes is smaller than what each step of depth reads apart."""
-    assert slide.depth is not None
-    steps, count = slide.depth.extent, slide.axis.extent
-    positions = count if isinstance(count, int) else FEW
-    assert isinstance(steps, int)
-    return slide.step * (positions - 1) + abs(slide.by) * (steps - 1) + 1 < positions * steps

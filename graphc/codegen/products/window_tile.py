@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from graphc.codegen.values import I32, I64, POINTER, VOID, intrinsic, splat
+from graphc.codegen.expressions.strides import exchanged
+from graphc.codegen.values import I64, POINTER, VOID, intrinsic, splat
 
 _TYPE = ir.FunctionType(VOID, [POINTER, POINTER, POINTER, I64, I64, POINTER, I64, POINTER, I64])
 
@@ -143,7 +144,7 @@ class _Tile:
             for first in range(0, rows, lanes):
                 some = [totals[r * self.tile.vectors + v] for r in range(first, rows)[:lanes]]
                 whole = some + [nothing] * (lanes - len(some))
-                for k, column in enumerate(turned(self.builder, whole)):
+                for k, column in enumerate(exchanged(self.builder, whole)):
                     start = self.builder.mul(step, I64(v * lanes + k))
                     place = self.builder.add(start, I64(first))
                     address = self.builder.gep(target, [place], source_etype=self.element)
@@ -155,27 +156,3 @@ class _Tile:
 
     def _load(self, address: ir.Value) -> ir.Value:
         return self.builder.load(address, typ=self.vector, align=self.align)
-
-
-def turned(builder: ir.IRBuilder, rows: list[ir.Value]) -> list[ir.Value]:
-    """The columns of a square of as many rows as a vector has lanes, a power of two.
-
-    For one bit of positions after the other, what has it in the row only and what has it in the
-    column only are exchanged.
-    """
-    lanes, bit = len(rows), len(rows) // 2
-    while bit:
-        upper = [k if not k & bit else lanes + k - bit for k in range(lanes)]
-        lower = [k + bit if not k & bit else lanes + k for k in range(lanes)]
-        found = list(rows)
-        for k in range(lanes):
-            if not k & bit:
-                pair = rows[k], rows[k + bit]
-                found[k], found[k + bit] = (_shuffled(builder, pair, m) for m in (upper, lower))
-        rows, bit = found, bit // 2
-    return rows
-
-
-def _shuffled(builder: ir.IRBuilder, pair: tuple[ir.Value, ir.Value], mask: list[int]) -> ir.Value:
-    constant = ir.Constant(ir.VectorType(I32, len(mask)), [I32(k) for k in mask])
-    return builder.shuffle_vector(*pair, constant)

@@ -36,6 +36,8 @@ SLIDING = {
     "an image": ((n, 64, 28, 28), (64, 64, 3, 3), {"low": (1,), "high": (1,)}, (2, 2)),
     "windows of one row": ((n, 8, 20, 40), (16, 8, 1, 5), {}, (0, 4)),
     "a sequence": ((n, 8, 100), (16, 8, 7), {}, (6,)),
+    "a sequence cut into blocks": ((n, 8, 3000), (16, 8, 7), {}, (6,)),
+    "one output, and images one after another": ((n, 8, 28, 28), (1, 8, 3, 3), {}, (2, 2)),
     "windows with gaps": ((n, 8, 40, 40), (16, 8, 3, 3), {"dilations": (2,)}, (4, 4)),
     "a volume": ((n, 4, 9, 17, 33), (8, 4, 2, 2, 2), {}, (1, 1, 1)),
     "strides": ((n, 8, 40, 40), (8, 8, 3, 3), {"strides": (2,)}, (2, 2)),
@@ -49,7 +51,6 @@ SLIDING = {
 }
 STILL = {
     "single elements": ((n, 8, 40, 40), (64, 8, 1, 1), {}),
-    "a sequence cut into blocks": ((n, 8, 3000), (16, 8, 7), {}),
     "an image of unknown size": ((n, 8, 40, n), (16, 8, 3, 3), {}),
     "windows as long as rows, and many outputs": ((n, 8, 9, 9), (500, 8, 5, 5), {}),
 }
