@@ -17,6 +17,7 @@ from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
+from graphc.schedule.depthwise import in_sums, is_depthwise
 from graphc.schedule.deviations import written_out
 from graphc.schedule.parts import in_parts
 from graphc.schedule.phases import has_phases, in_phases
@@ -29,9 +30,13 @@ _SPLIT = frozenset({"sum", "prod", "max", "min", "any", "all"})
 
 def split_reductions(graph: Graph) -> Graph:
     """The graph with composite ops and products with vectors written out, long sums in two."""
-    if any(isinstance(node.op.lowering, Composite) or has_phases(node) for node in graph.nodes):
+    if any(_is_written_out(node) for node in graph.nodes):
         graph = canonicalize(rewrite(graph, _write_out))
     return share(rewrite(graph, _split))
+
+
+def _is_written_out(node: Node) -> bool:
+    return isinstance(node.op.lowering, Composite) or has_phases(node) or is_depthwise(node)
 
 
 def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -39,6 +44,8 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
     with created_at(node.location):
         if has_phases(node):
             return in_phases(node)
+        if is_depthwise(node):
+            return in_sums(node)
         return written_out(node) if isinstance(node.op.lowering, Composite) else node
 
 
