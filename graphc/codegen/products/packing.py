@@ -25,8 +25,8 @@ from graphc.schedule.statements import Axis, Store
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
 
-#: Rows that are asked for before they are copied.
-AHEAD = 3
+#: Rows that are asked for before they are copied, and of images, which are shorter.
+AHEAD, IMAGE_AHEAD = 3, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,14 @@ def emit_copy(elements: Elements, rows: Rows, store: Store, lanes: int) -> None:
     ):
         with masked(elements, rows.along.name, lanes, length, position):
             elements.store(store.target, store.offset, elements.value(load))
-        _fetch_row(elements, load, rows.step, lanes)
+        _fetch_row(elements, load, AHEAD * rows.step, lanes)
 
 
-def _fetch_row(elements: Elements, load: Expr, step: Size, lanes: int) -> None:
-    """Ask for the elements some rows on."""
+def _fetch_row(elements: Elements, load: Expr, distance: Size, lanes: int) -> None:
+    """Ask for the elements at some distance."""
     builder = elements.builder
     pointer, dtype = elements.buffers[str(load.source)]
-    rows = builder.mul(elements.size(step), I64(AHEAD))
-    place = builder.add(elements.size(load.offset), rows)
+    place = builder.add(elements.size(load.offset), elements.size(distance))
     start = builder.gep(pointer, [place], source_etype=memory_type(dtype))
     fetch(builder, start, lanes * dtype.itemsize)
 
@@ -92,7 +91,7 @@ def emit_tiled_copy(
 
     def copy() -> None:
         elements.store(store.target, store.offset, elements.value(load))
-        _fetch_row(elements, load, rows.step, lanes)
+        _fetch_row(elements, load, AHEAD * rows.step, lanes)
 
     with (
         scopes.loop(rows.row.name, I64(0), elements.size(rows.row.extent)),
@@ -132,14 +131,14 @@ class Packing:
         self.statements = statements
         self.elements, self.scopes = statements.elements, statements.elements.scopes
 
-    def emit(self, axes: tuple[Axis, ...], store: Store) -> None:
+    def emit(self, axes: tuple[Axis, ...], store: Store, *, is_image: bool = False) -> None:
         """The store at all positions of the axes, of which some may be of one position."""
         joined, body = collapse(axes, (store,))
         match body:
             case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
                 emit_copy(self.elements, rows, copy, self.statements.lanes)
             case (Store() as copy,) if is_rectangle(joined) and is_conditional(copy):
-                self._by_windows(joined, copy)
+                self._by_windows(joined, copy, is_image)
             case _:
                 self.statements.emit(nest(joined, body))
 
@@ -156,13 +155,24 @@ class Packing:
         else:
             self.emit((panels.number, *depth.inner, panels.within), store)
 
-    def _by_windows(self, axes: tuple[Axis, ...], store: Store) -> None:
+    def _by_windows(self, axes: tuple[Axis, ...], store: Store, is_image: bool) -> None:
         """Windows of the last axis around the loop before it: their masks are worked out once."""
         *outer, between, last = axes
+
+        ahead = [
+            (load, step)
+            for load in scalar.walk((store.value,))
+            if is_image
+            and load.name == "load"
+            and isinstance(step := between.step(load.offset), int)
+            and step != 0
+        ]
 
         def window() -> None:
             with self._each(between):
                 self.statements.emit((store,))
+                for load, step in ahead:
+                    _fetch_row(self.elements, load, IMAGE_AHEAD * step, self.statements.lanes)
 
         with ExitStack() as stack:
             for axis in outer:

@@ -185,7 +185,7 @@ class _Emission:
         place = self.image.place(self.columns, self.depth, within)
         value = self.image.moved(self.product.right, self.columns, self.depth)
         axes = (*self.image.planes(self.depth), *own)
-        self.packing.emit(axes, Store(name, place, value))
+        self.packing.emit(axes, Store(name, place, value), is_image=True)
 
     def _pack_left(self) -> None:
         name, left = self.names["left"], self._moved(self.product.left)

@@ -105,7 +105,7 @@ class WindowEmission:
         axes = (*self.image.planes(plan.depth), *own)
         steps = self.panels.count(plan.depth)
         with self.scopes.guard(self.builder.icmp_signed(">", steps, I64(0))):
-            self.packing.emit(axes, Store(self.names["image"], place, value))
+            self.packing.emit(axes, Store(self.names["image"], place, value), is_image=True)
 
     def _pack_right(self) -> None:
         depth, most = self.plan.depth, self.tile.columns
