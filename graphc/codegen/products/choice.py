@@ -41,7 +41,7 @@ def _cost(product: Product, plain: Plan, rows_slide: bool) -> float:
         steps = dims.product(axis.extent for axis in product.depth)
         size = plain.image.size(plain.columns, plain.depth)
         reads = plain.columns.run * plain.columns.size * min(_count(steps), plain.blocks.depth)
-        return total / wide + PACKED * size / reads
+        return total / wide + PACKED * plain.image.slides[-1].phases * size / reads
     packed = (PACKED, high) if rows_slide else (high, PACKED)
     return (total + high * packed[0] + wide * packed[1]) / (high if rows_slide else wide)
 

@@ -33,7 +33,7 @@ TILES = {32: ((1, 28), (2, 14), (3, 9), (4, 6)), 16: ((1, 12), (2, 6), (3, 4))}
 
 #: Half cycles for packing an element that is read under conditions, and one of the right operand,
 #: whose columns are seldom neighbours.
-PACKED, TURNED = 1.5, 3.0
+PACKED, TURNED = 1.5, 2.0
 
 #: What an axis of unknown extent counts as.
 TYPICAL = 1 << 10

@@ -87,7 +87,7 @@ def test_tiles(title: str) -> None:
     assert (found.tile.rows, found.tile.vectors) == WINDOWS[title][4:]
 
 
-@pytest.mark.parametrize("title", WINDOWS)
+@pytest.mark.parametrize("title", sorted(set(WINDOWS) - {"a long sequence"}))
 def test_they_are_chosen(title: str) -> None:
     build, data, weights, attrs, *_ = WINDOWS[title]
     product = product_of(build(Given(float32), data, weights, **attrs))
