@@ -33,9 +33,9 @@ TILE_SHARE, LEFT_SHARE, FEW_SHARE = 1 / 16, 0.42, 0.5
 #: Share of the third-level cache that packed columns take which pass through the second.
 RIGHT_SHARE = 1 / 8
 
-#: Bytes of what is packed at most, however large the caches, since it lies on the stack: rows,
-#: columns that pass by, columns that stay near.
-LEFT_BYTES, PASSING_BYTES, RIGHT_BYTES = 448 << 10, 2 << 20, 1 << 20
+#: Bytes of what is packed at most, however large the caches: rows, columns that pass by, columns
+#: that stay near. Each thread has a room of so many.
+LEFT_BYTES, PASSING_BYTES, RIGHT_BYTES = 448 << 10, 4 << 20, 1 << 20
 
 #: Steps of depth in a panel are a multiple of this.
 UNIT = 16

@@ -80,6 +80,14 @@ def test_products_leave_room(shape: Any, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", [float32, float64], ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_columns_that_pass_by_leave_room(shape: Any, dtype: Any) -> None:
+    """Results that are only stored take more columns together than others do."""
+    x, (rows, steps, columns) = Given(dtype), shape
+    assert 0 < room(ops.matmul(x(rows, steps), x(steps, columns))) < (5 << 20)
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=str)
 @pytest.mark.parametrize(("data", "weights", "pad"), IMAGES, ids=str)
 def test_convolutions_leave_room(data: Any, weights: Any, pad: int, dtype: Any) -> None:
     x, on_both = Given(dtype), (pad, pad)
