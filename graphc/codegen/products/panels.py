@@ -93,3 +93,10 @@ class Panels:
         is_last = builder.icmp_signed(">=", builder.add(place, I64(step)), end)
         along = builder.select(is_last, builder.neg(place), I64(step))
         return along, builder.select(is_last, I64(other), I64(0))
+
+    def is_gone(self, rows: Cut, depth: Cut) -> ir.Value:
+        """Whether other panels of depth have taken a packed operand's room since the last rows."""
+        builder = self.builder
+        first, last = self.ends(depth)
+        is_first_row, _ = self.ends(rows)
+        return builder.or_(is_first_row, builder.not_(builder.and_(first, last)))

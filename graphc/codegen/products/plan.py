@@ -18,6 +18,10 @@ from graphc.schedule.statements import Product
 STAGGER = 5
 
 
+#: Bytes of sums that wait for all rows of a block, so that the right operand is packed but once.
+MOST_SUMS = 1 << 19
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How a product is emitted: the tile, the blocks and panels, and how operands are packed.
@@ -94,6 +98,12 @@ class Plan:
         """
         most = self.columns.run * self.columns.size if self.image else self.blocks.columns
         return -(-most // self.tile.columns) * self.tile.columns + self.tile.lanes
+
+    def rows_kept(self, product: Product) -> int:
+        """The product's rows, if the sums of all of them with a panel of columns are few."""
+        rows = product.row.extent
+        few = MOST_SUMS // (product.dtype.itemsize * self.strip_step)
+        return rows if isinstance(rows, int) and rows <= few else 0
 
 
 def plan(product: Product, target: Target) -> Plan:

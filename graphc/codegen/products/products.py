@@ -44,8 +44,8 @@ if TYPE_CHECKING:
 
 Body = tuple[Statement, ...]
 
-#: Bytes of sums that wait for all rows of a block, so that the right operand is packed but once.
-MOST_SUMS = 1 << 19
+#: Steps of depth up to which storing results takes the time, and had better go by whole rows.
+SHALLOW = 64
 
 
 class Products:
@@ -89,7 +89,7 @@ class _Emission:
     def _claim_memory(self) -> None:
         """Room for packed operands, a tile's results, and sums that wait."""
         blocks, tile, name = self.plan.blocks, self.plan.tile, self.product.result
-        self.is_deep = not self._fits_a_panel()
+        self.is_deep = not self._fits_a_panel(self.plan.blocks.depth)
         self.waiting = None
         if self.image is None:
             self.waiting = waiting_place(self.product, self.elements.shared)
@@ -103,7 +103,7 @@ class _Emission:
         }
         self.keeps_all = False
         if self.is_deep and self.waiting is None:
-            rows = self._rows_kept()
+            rows = self.plan.rows_kept(self.product)
             self.keeps_all = rows > 0
             sizes["sums"] = (rows or blocks.rows) * self.plan.strip_step
         self.names = {what: f"{name}.{what}" for what in sizes}
@@ -118,15 +118,9 @@ class _Emission:
         memory = self.scopes.allocate(memory_type(dtype), size, LINE)
         self.elements.buffers[name] = (memory, dtype)
 
-    def _rows_kept(self) -> int:
-        """The product's rows, if the sums of all of them with a panel of columns are few."""
-        rows = self.product.row.extent
-        few = MOST_SUMS // (self.product.dtype.itemsize * self.plan.strip_step)
-        return rows if isinstance(rows, int) and rows <= few else 0
-
-    def _fits_a_panel(self) -> bool:
+    def _fits_a_panel(self, most: int) -> bool:
         steps = dims.product(axis.extent for axis in self.product.depth)
-        return isinstance(steps, int) and steps <= self.plan.blocks.depth
+        return isinstance(steps, int) and steps <= most
 
     def _memory(self, what: str) -> ir.Value:
         return self.elements.buffers[self.names[what]][0]
@@ -149,16 +143,9 @@ class _Emission:
                 self.panels.each(self.rows),
                 self.panels.each(self.depth, is_depth=True),
             ):
-                with self.scopes.guard(self._is_gone()):
+                with self.scopes.guard(self.panels.is_gone(self.rows, self.depth)):
                     self._pack_right()
                 self._block()
-
-    def _is_gone(self) -> ir.Value:
-        """Whether other panels have taken the room of the right operand's since the last rows."""
-        builder = self.builder
-        first, last = self.panels.ends(self.depth)
-        is_first_row, _ = self.panels.ends(self.rows)
-        return builder.or_(is_first_row, builder.not_(builder.and_(first, last)))
 
     # Packing ---------------------------------------------------------------------------------
 
@@ -214,7 +201,7 @@ class _Emission:
         def by_columns() -> AbstractContextManager[ir.Value]:
             return self.scopes.loop("tile.column", I64(0), columns, tile.columns)
 
-        if self.is_plain:
+        if self.is_plain and not self._fits_a_panel(SHALLOW):
             with by_columns() as column, by_rows() as row:
                 here = self._here(row, rows, column, columns)
                 down, across = self.panels.following(row, rows, tile.rows, tile.columns)
@@ -225,8 +212,9 @@ class _Emission:
                 here = self._here(row, rows, column, columns)
                 across, down = self.panels.following(column, columns, tile.columns, tile.rows)
                 self._tile(row, column, here, (down, across))
-            with self._if_last():
-                self._finish(row, self._left(row, rows, tile.rows), columns)
+            if not self.is_plain:
+                with self._if_last():
+                    self._finish(row, self._left(row, rows, tile.rows), columns)
 
     def _here(
         self, row: ir.Value, rows: ir.Value, column: ir.Value, columns: ir.Value
