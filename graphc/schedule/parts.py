@@ -27,6 +27,9 @@ PARTS = 8
 #: position of an axis of unknown length, and in all where that is known.
 MOST_RESULTS, FEWEST_EACH, FEWEST = 1 << 16, 1 << 14, 1 << 22
 
+#: More results than so many are enough for several threads, unless each takes so many steps.
+FEW_RESULTS, LONG = 1 << 12, 1 << 10
+
 
 def in_parts(node: Node) -> Node | None:
     """The sum of a node's parts; None if it is not worth cutting."""
@@ -51,6 +54,8 @@ def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
         return True
     if not isinstance(first, int):
         return results * rest >= FEWEST_EACH
+    if results > FEW_RESULTS and rest * first < LONG:
+        return False
     return first >= PARTS and results * rest * first >= FEWEST
 
 

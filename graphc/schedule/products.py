@@ -42,15 +42,16 @@ Body = tuple[Statement, ...]
 #: Up to how many rows, or columns, a product has, and how many of them a block has at most:
 #: enough that packing them costs little, few enough that a product of some size is shared out.
 #: Columns are cut as rows are where there is but one block of rows, or may be.
-ROWS = ((128, 128), (512, 256), (2048, 512), (None, 1024))
+ROWS = ((256, 128), (512, 256), (2048, 512), (None, 1024))
 COLUMNS = ((None, 1024),)
 
 #: Rows or columns of a block where it is not known how many there are.
 UNKNOWN = 256, 512
 
-#: Blocks have a multiple of this many rows and columns, unless they are the last. Where rows are
-#: reduced, which goes by blocks of its own, every one of those must lie in a single block.
-UNIT = 32
+#: Blocks have a multiple of this many rows, and of this many columns, unless they are the last.
+#: Where rows are reduced, which goes by blocks of its own, every one of those must lie in a single
+#: block.
+UNIT_ROWS, UNIT = 8, 32
 
 #: Columns of a block at most if they are those of several dims, such as a picture's, and the most
 #: rows that inner dims may have for the outer one to be cut apart from them.
@@ -91,7 +92,7 @@ class _Blocks:
         height, width = self._sizes(roles.rows), self._sizes(roles.columns)
         if apart and (self.sums or not _is_apart(height)):
             return None
-        unit = BLOCK if self.sums else UNIT
+        unit = BLOCK if self.sums else UNIT_ROWS
         row_block, column_block = _block_sizes(dims.product(height), width, unit)
         high = _Side(height if apart else (dims.product(height),), row_block)
         wide = _Side(width, column_block)
@@ -250,7 +251,7 @@ def _block_sizes(height: Size, width: Shape, unit: int) -> tuple[Size, Size]:
     if len(width) > 1:
         return rows, PICTURE
     is_cut = isinstance(height, int) and rows != height
-    return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1])
+    return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1], UNIT)
 
 
 def _block(size: Size, limits: Limits, unknown: int, unit: int = UNIT) -> int:

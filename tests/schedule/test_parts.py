@@ -42,6 +42,9 @@ def weights_of(batch: Any, size: int, outputs: int = 8) -> Node:
         (product(m, 5000, 16), False),
         (product(64, 1024, 64), True),
         (product(64, 1023, 64), False),
+        (product(64, 1023, 80), False),
+        (product(64, 1024, 80), True),
+        (product(256, 1000, 256), False),
         (product(1000, 7, 60), False),
         (product(128, k, 128, float64), True),
         (product(128, k, 128, int32), False),
@@ -52,7 +55,7 @@ def weights_of(batch: Any, size: int, outputs: int = 8) -> Node:
     ],
 )
 def test_which_sums_are_cut(node: Node, expected: bool) -> None:
-    """Those with few results and much to add up for each position of the first axis of depth."""
+    """Those with few results, much to add up for each position of the first axis, and long ones."""
     found = in_parts(node)
     assert (found is not None) is expected
     if found is not None:
