@@ -12,21 +12,39 @@ from graphc.ir.dims import Size
 def product_lines(product: ProductSummary) -> list[str]:
     """Sizes, tiles and panels, and what is fused into a product."""
     depth = " x ".join(map(str, product.depth))
-    tile, panel = product.tile, product.panel
+    tile = product.tile
     flops = "" if product.flops is None else f"; {product.flops} flops"
     return [
         f"product {product.result}: {product.blocks} block{'' if product.blocks == 1 else 's'} "
         f"of {product.rows} x {product.columns} results for threads, {depth} deep{flops}",
-        f"  in tiles of {tile[0]} x {tile[1]} {product.dtype}; "
-        f"packed {panel[0]} deep, {panel[1]} rows, {panel[2]} columns at a time",
+        f"  in tiles of {tile[0]} x {tile[1]} {product.dtype}; {_panel_words(product)} at a time",
         f"  left: {side_text(product, 'left')}; right: {side_text(product, 'right')}; "
         f"results: {results_text(product)}",
     ]
 
 
+def _is_direct(product: ProductSummary) -> bool:
+    """Whether an operand is not packed."""
+    return product.left.in_place or product.right.in_place
+
+
+def _panel_words(product: ProductSummary) -> str:
+    depth, rows, columns = product.panel
+    if not _is_direct(product):
+        return f"packed {depth} deep, {rows} rows, {columns} columns"
+    copied = [side for side in ("left", "right") if not getattr(product, side).in_place]
+    return ", ".join([*(f"{side} one copied" for side in copied), f"{depth} deep"])
+
+
+def panel_text(product: ProductSummary) -> str:
+    """Rows, columns and steps that are packed at a time, or only steps where tiles read them."""
+    depth, rows, columns = product.panel
+    return f"{depth} deep" if _is_direct(product) else f"{rows} x {columns} x {depth}"
+
+
 def operand_text(operand: OperandSummary) -> str:
     """What is done to an operand as it is packed, and where it is read from."""
-    how = " where it is there" if operand.conditional else ""
+    how = " where it is there" if operand.conditional else " in place" if operand.in_place else ""
     return _of(operand.ops, f"{', '.join(operand.reads) or 'numbers'}{how}")
 
 
@@ -76,4 +94,5 @@ def _operand_data(operand: OperandSummary) -> dict[str, Any]:
         "reads": list(operand.reads),
         "ops": list(operand.ops),
         "conditional": operand.conditional,
+        "in_place": operand.in_place,
     }

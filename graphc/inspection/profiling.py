@@ -8,7 +8,7 @@ from typing import Any
 
 from graphc.errors import AttributeValueError
 from graphc.inspection.limits import fma_peak
-from graphc.inspection.products import results_text, side_text
+from graphc.inspection.products import panel_text, results_text, side_text
 from graphc.inspection.running import inputs, notices
 from graphc.inspection.target import Subject
 from graphc.inspection.view import Block, Column, Note, View, table
@@ -171,7 +171,7 @@ def _product_rows(found: Measured, job: JobProfile) -> Iterable[tuple[str, ...]]
     rates = _rates(found, job)
     for launch in job.launches:
         for product in launch.products:
-            tile, panel = product.tile, product.panel
+            tile = product.tile
             depth = "*".join(map(str, product.depth))
             yield (
                 str(launch.number),
@@ -180,7 +180,7 @@ def _product_rows(found: Measured, job: JobProfile) -> Iterable[tuple[str, ...]]
                 f"{product.rows} x {product.columns} x {depth}",
                 *rates,
                 f"{tile[0]} x {tile[1]} {product.dtype}",
-                f"{panel[1]} x {panel[2]} x {panel[0]}",
+                panel_text(product),
                 side_text(product, "left"),
                 side_text(product, "right"),
                 shortened(results_text(product), _WIDTH),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from graphc.codegen.products.summary import OperandSummary, ProductSummary
 from graphc.compiler import compile_graph
 from graphc.inspection.kernels import kernels_view
 from graphc.inspection.loading import load
-from graphc.inspection.products import product_data, product_lines
+from graphc.inspection.products import panel_text, product_data, product_lines
 from graphc.ir.dims import floordiv, symbol
 from tests.inspection.targets import AFFINE, PERCEPTRON
 
@@ -36,7 +37,19 @@ def test_as_data() -> None:
     assert json.loads(json.dumps(data)) == data
     assert (data["blocks"], data["depth"], data["flops"]) == ("(n + 255)//256", [3, 5, 5], "1200*n")
     assert data["panel"] == {"depth": 75, "rows": 168, "columns": 800}
-    assert data["left"] == {"reads": ["a0", "a3"], "ops": ["exp", "mul"], "conditional": False}
+    assert data["left"] == {
+        "reads": ["a0", "a3"], "ops": ["exp", "mul"], "conditional": False, "in_place": False
+    }  # fmt: skip
+
+
+def test_operands_that_are_not_packed() -> None:
+    read = replace(PRODUCT.right, conditional=False, in_place=True)
+    shown = product_lines(replace(PRODUCT, right=read, slides=False))
+    assert shown[1] == "  in tiles of 8 x 32 f32; left one copied, 75 deep at a time"
+    assert "; right: a1 in place; " in shown[2]
+    both = replace(PRODUCT, left=read, right=read, slides=False)
+    assert product_lines(both)[1] == "  in tiles of 8 x 32 f32; 75 deep at a time"
+    assert (panel_text(PRODUCT), panel_text(both)) == ("168 x 800 x 75", "75 deep")
 
 
 def test_where_kernels_are_shown() -> None:

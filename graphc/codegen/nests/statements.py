@@ -15,7 +15,7 @@ from graphc.codegen.nests.loops import Loops
 from graphc.codegen.nests.reductions import COMBINERS, State
 from graphc.codegen.nests.shapes import old_value
 from graphc.codegen.nests.stores import emit_stores
-from graphc.codegen.products.products import Products
+from graphc.codegen.products.emission import Products
 from graphc.codegen.target import Target
 from graphc.codegen.values import constant_like, lane_count, splat
 from graphc.ir.dtypes import bool_

@@ -19,9 +19,12 @@ from graphc.schedule.statements import Product
 def chosen(product: Product, target: Target) -> Plan | WindowPlan:
     """The plan by which a product is emitted.
 
-    Both say how long a row of a step of depth takes, in half cycles.
+    Where operands are packed, windows may slide: then both ways say how long a row of a step of
+    depth takes, in half cycles.
     """
     plain = plan(product, target)
+    if plain.direct is not None:
+        return plain
     for rows_slide, one in ((True, product), (False, exchanged(product))):
         found = window_plan(one, target)
         if found is not None and found.cost <= _cost(product, plain, rows_slide):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from graphc.codegen.products.blocking import Blocking, Cut, blocking, cut, most_depth
+from graphc.codegen.products.direct_plan import Direct, direct
 from graphc.codegen.products.image import Image, image
+from graphc.codegen.products.in_place import depth_axis
 from graphc.codegen.products.micro_panels import MicroPanels, micro_panels
 from graphc.codegen.products.results import is_plain, waiting_place
 from graphc.codegen.products.tile import LINE, TileShape, tile_shape
@@ -21,6 +23,9 @@ STAGGER = 5
 #: Bytes of sums that wait for all rows of a block, so that the right operand is packed but once.
 MOST_SUMS = 1 << 19
 
+#: The run of a panel that holds all rows, however many.
+ALL = 1 << 40
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -28,7 +33,8 @@ class Plan:
 
     `by_depth`: rows of the left one lie side by side, those of a tile apart from others; else they
     are `left_row` elements apart. `image`: the right one is read along sliding windows. `near`: the
-    micro-panels of the right one; None where steps of depth lie after one another.
+    micro-panels of the right one; None where steps of depth lie after one another. `direct`:
+    an operand at least is read where it lies, and none has micro-panels.
     """
 
     tile: TileShape
@@ -41,6 +47,7 @@ class Plan:
     image: Image | None
     by_depth: bool
     has_narrow: bool
+    direct: Direct | None = None
 
     @property
     def left(self) -> MicroPanels | None:
@@ -52,13 +59,15 @@ class Plan:
     @property
     def right(self) -> MicroPanels | None:
         """The micro-panels of the right one; None where steps of depth lie after one another."""
-        if self.image is not None:
+        if self.image is not None or self.direct is not None:
             return None
         return micro_panels(self.columns, self.tile.columns, self.blocks.depth, self.line)
 
     @property
     def tiles(self) -> tuple[TileShape, ...]:
-        """The tile, and the one for what is left of the columns."""
+        """Tiles that are called: one, and one for what is left of the columns."""
+        if self.direct is not None:
+            return ()
         return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
 
     @property
@@ -108,6 +117,22 @@ class Plan:
 
 def plan(product: Product, target: Target) -> Plan:
     """How a product is emitted for a target."""
+    found = direct(product, target) if len(product.rows) == 1 else None
+    return _packed(product, target) if found is None else _direct(product, found)
+
+
+def _direct(product: Product, found: Direct) -> Plan:
+    """Panels of a product that is not packed."""
+    axis, tile = depth_axis(product), found.shapes.tile
+    assert axis is not None
+    width = -(-found.columns // tile.columns) * tile.columns
+    blocks = Blocking(found.depth, tile.rows, width)
+    depth, panels = cut((axis,), found.depth), cut(product.columns, width)
+    rows = cut((product.row,), ALL)
+    return Plan(tile, blocks, 0, 0, rows, depth, panels, None, False, False, found)
+
+
+def _packed(product: Product, target: Target) -> Plan:
     rows, columns = product.row.extent, product.column.extent
     tile = tile_shape(rows, columns, product.dtype.bits, target)
     is_stored = is_plain(product) and waiting_place(product, frozenset()) is not None

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, cast
 
 from llvmlite import ir
 
-from graphc.codegen.products.choice import chosen
 from graphc.codegen.products.image import Image
 from graphc.codegen.products.micro_panels import place_of
 from graphc.codegen.products.packing import Packing, masked
@@ -22,9 +21,6 @@ from graphc.codegen.products.panels import Panels, smaller
 from graphc.codegen.products.plan import Plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
-from graphc.codegen.products.window_plan import WindowPlan
-from graphc.codegen.products.window_products import WindowEmission
-from graphc.codegen.target import Target
 from graphc.codegen.values import I64, memory_type, register_type, zeros
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
@@ -32,12 +28,7 @@ from graphc.ir.dtypes import DType, int64
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import substituted
 from graphc.schedule.points import nest
-from graphc.schedule.statements import (
-    Axis,
-    Product,
-    Statement,
-    Store,
-)
+from graphc.schedule.statements import Axis, Product, Statement, Store
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
@@ -48,34 +39,19 @@ Body = tuple[Statement, ...]
 SHALLOW = 64
 
 
-class Products:
-    """Emits a kernel's products."""
+class Emission:
+    """Emits a product whose operands are packed."""
 
-    def __init__(self, statements: Statements, target: Target) -> None:
-        self.statements, self.target = statements, target
+    def __init__(self, statements: Statements, product: Product, plan: Plan) -> None:
+        self.statements, self.product, self.plan = statements, product, plan
         self.elements, self.scopes = statements.elements, statements.elements.scopes
-
-    def emit(self, product: Product) -> None:
-        """All rows and columns of a product."""
-        plan = chosen(product, self.target)
-        with self.scopes.for_a_while():
-            if isinstance(plan, WindowPlan):
-                WindowEmission(self.statements, plan).emit()
-            else:
-                _Emission(self, product, plan).emit()
-
-
-class _Emission:
-    def __init__(self, products: Products, product: Product, plan: Plan) -> None:
-        self.statements, self.product = products.statements, product
-        self.elements, self.scopes = products.elements, products.scopes
-        self.plan = plan
         self.image = self.plan.image
         self.depth, self.columns = self.plan.depth, self.plan.columns
         self.rows = self.plan.rows
         self.packing = Packing(self.statements)
         self.panels = Panels(self.elements)
         self.element = register_type(product.dtype)
+        self.strip_rows = self.plan.tile.rows
         self.tiles = [
             declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
             for tile in self.plan.tiles
@@ -128,6 +104,7 @@ class _Emission:
     # Loops -----------------------------------------------------------------------------------
 
     def emit(self) -> None:
+        """All rows and columns of the product."""
         kind = ir.ArrayType(self.element, self.plan.tile.columns)
         self.builder.store(zeros(kind), self._memory("zeros"))
         if self.image is not None:
@@ -311,8 +288,10 @@ class _Emission:
 
     # Results ---------------------------------------------------------------------------------
 
-    def _finish(self, row: ir.Value, rows: ir.Value, columns: ir.Value) -> None:
-        """The product's statements for a strip of rows, over all columns of the panel.
+    def _finish(
+        self, row: ir.Value, rows: ir.Value, columns: ir.Value, first: ir.Value | None = None
+    ) -> None:
+        """The product's statements for rows of a strip, over all columns of the panel.
 
         Row by row: in results of a few rows by a few columns, addresses one page apart would be
         taken for one another.
@@ -323,11 +302,11 @@ class _Emission:
         for axis, wide in zip((*lines, last), self._widths(), strict=True):
             strip, true = strip * wide + axis.position, true * axis.extent + axis.position
         moved = self._corner(row, I64(0))
-        moved[self.product.row.name] += dims.symbol("strip.row", self.plan.tile.rows - 1)
+        moved[self.product.row.name] += dims.symbol("strip.row", self.strip_rows - 1)
         moved[self.product.column.name] += true
         body = substituted(self.product.body, moved)
         with ExitStack() as stack:
-            stack.enter_context(self.scopes.loop("strip.row", I64(0), rows))
+            stack.enter_context(self.scopes.loop("strip.row", first or I64(0), rows))
             for axis in lines:
                 end = self.elements.size(axis.extent)
                 stack.enter_context(self.scopes.loop(axis.name, I64(0), end))

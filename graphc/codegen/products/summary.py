@@ -32,11 +32,13 @@ class OperandSummary:
     """The buffers that an operand is read from, and the operations on the way to its panel.
 
     `conditional`: some of it is read under conditions, as around the edges of an image.
+    `in_place`: tiles read it where it lies, and it has no panel.
     """
 
     reads: tuple[str, ...]
     ops: tuple[str, ...]
     conditional: bool
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ def _summary(
     made = chosen(product, target)
     turned = isinstance(made, WindowPlan) and made.product is not product
     is_left = isinstance(made, WindowPlan) and not turned
+    direct = made.direct if isinstance(made, Plan) else None
     depth, rows, columns = _panel(made)
     first: dict[str, Size] = {axis.name: 0 for axis in around}
 
@@ -113,8 +116,8 @@ def _summary(
         tile=(made.tile.columns, made.tile.rows) if turned else (made.tile.rows, made.tile.columns),
         panel=(depth, columns, rows) if turned else (depth, rows, columns),
         slides="" if made.image is None else "left" if is_left else "right",
-        left=_operand(product.left),
-        right=_operand(product.right),
+        left=_operand(product.left, direct is not None and direct.left is not None),
+        right=_operand(product.right, direct is not None and direct.right is not None),
         ops=_ops_after(product.body),
         stores=_unique(_targets(product.body)),
     )
@@ -132,13 +135,14 @@ def _most(cut: Cut) -> int:
     return cut.size * (min(cut.run, max(extent, 1)) if isinstance(extent, int) else cut.run)
 
 
-def _operand(expr: Expr) -> OperandSummary:
+def _operand(expr: Expr, in_place: bool) -> OperandSummary:
     parts = _parts((expr,))
     loads = [part for part in parts if part.name == "load"]
     return OperandSummary(
         reads=_unique(str(load.source) for load in loads),
         ops=_ops(parts),
         conditional=any(load.args for load in loads),
+        in_place=in_place,
     )
 
 

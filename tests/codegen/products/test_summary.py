@@ -96,6 +96,15 @@ def test_panels_are_no_larger_than_they_have_to_be() -> None:
     assert rows == blocks.rows
 
 
+def test_operands_in_place() -> None:
+    x, w = placeholder("x", n, 100), placeholder("w", 64, 100)
+    found = summary(ops.matmul(x, ops.permute_dims(w, axes=(1, 0))))
+    assert (found.left.in_place, found.right.in_place) == (True, False)
+    x, w = placeholder("x", n, 4096), placeholder("w", 4096, 4096)
+    found = summary(ops.matmul(x, w))
+    assert (found.left.in_place, found.right.in_place) == (False, False)
+
+
 def test_other_names() -> None:
     found = summary(layer()).renamed({"a0": "x", "a3": "y", "%r0": "sums"})
     assert found.result == "sums"

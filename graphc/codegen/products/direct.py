@@ -1,0 +1,259 @@
+"""A product of which operands are read where they lie: loops over tiles, and little else."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+
+from llvmlite import ir
+
+from graphc.codegen.products.direct_shape import has
+from graphc.codegen.products.direct_tile import DirectTile, Known, declare
+from graphc.codegen.products.in_place import Place
+from graphc.codegen.products.panels import smaller
+from graphc.codegen.products.products import Emission
+from graphc.codegen.products.results import is_plain, waiting_place
+from graphc.codegen.values import I64, memory_type, zeros
+from graphc.ir import dims
+from graphc.ir.dims import Size
+from graphc.schedule.statements import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Columns from one on to another, and the tile that goes through them."""
+
+    begin: Size
+    end: Size
+    tile: DirectTile
+
+
+class DirectEmission(Emission):
+    """Tiles that read operands in memory, or copies of them.
+
+    Where rows or columns are no multiple of a tile's, the last tiles reach back and compute some
+    results again, which are the same, or are of fewer columns. If it is not known that there are
+    as many rows as a tile has, it is told how many. Sums that wait have room for each tile.
+    What goes on from what is there is worked out once: no tile reaches back.
+    """
+
+    def _claim_memory(self) -> None:
+        assert self.plan.direct is not None
+        self.direct = self.plan.direct
+        self.is_deep = self.direct.deep
+        if self.is_deep:
+            self.strip_rows = self.direct.rows
+        self.names = {}
+        sizes: dict[str, int] = {}
+        if self.direct.left is None:
+            sizes["left"] = self.direct.rows * self.direct.depth
+        if self.direct.right is None:
+            sizes["right"] = self.direct.depth * self.plan.strip_step
+        self.waiting = waiting_place(self.product, self.elements.shared)
+        self.is_plain = self.waiting is not None and is_plain(self.product)
+        assert self.is_plain or not self.product.onto, self.product
+        if self.is_deep:
+            height = -(-self.direct.rows // self.plan.tile.rows) * self.plan.tile.rows
+            sizes["sums"] = height * self.plan.strip_step
+            sizes["zeros"] = self.plan.tile.columns
+        elif not self.is_plain:
+            sizes["strip"] = self.plan.tile.rows * self.plan.strip_step
+        for what, size in sizes.items():
+            self.names[what] = f"{self.product.result}.{what}"
+            self._claim(self.names[what], self.product.dtype, size)
+        if self.is_deep:
+            self.names["strip"] = self.names["sums"]
+        self.elements.changing |= set(self.names.values())
+
+    # What is known ---------------------------------------------------------------------------
+
+    def _tile_of(self) -> DirectTile:
+        tile, rows = self.plan.tile, self.product.row.extent
+        left_row, left_step = self._left_steps()
+        steps = self.depth.axis.extent
+        return DirectTile(
+            shape=tile,
+            columns=min(tile.columns, self.direct.columns),
+            left_row=_known(left_row),
+            left_step=_known(left_step),
+            right_step=_known(self._right_step()),
+            depth=steps if isinstance(steps, int) and not self.is_deep else None,
+            target_row=_known(self._target_step()),
+            begun=self.is_deep or self.product.onto,
+            cut=not has(rows, tile.rows) or (self.product.onto and not _divides(tile.rows, rows)),
+            ahead=self.direct.ahead,
+        )
+
+    def _strips(self) -> list[Strip]:
+        """The columns of whole tiles, and what is left for a narrower one."""
+        tile, last = self._tile_of(), self.direct.shapes.last
+        width = self.product.column.extent
+        if not last:
+            return [Strip(0, width, tile)]
+        assert isinstance(width, int)
+        whole = width - width % tile.columns
+        narrow = replace(tile, shape=replace(tile.shape, vectors=last), columns=width - whole)
+        return [Strip(0, whole, tile), Strip(whole, width, narrow)]
+
+    def _left_steps(self) -> tuple[Size, Size]:
+        if self.direct.left is not None:
+            return self.direct.left.across, self.direct.left.step
+        return self.direct.depth, 1
+
+    def _right_step(self) -> Size:
+        return self.plan.strip_step if self.direct.right is None else self.direct.right.step
+
+    def _target_step(self) -> Size | None:
+        """Elements from row to row of where sums go; None if that is one or the other."""
+        if not self.is_plain:
+            return self.plan.strip_step
+        assert self.waiting is not None
+        return None if self.is_deep else self.waiting[2]
+
+    # Loops -----------------------------------------------------------------------------------
+
+    def emit(self) -> None:
+        if self.is_deep:
+            kind = ir.ArrayType(self.element, self.plan.tile.columns)
+            self.builder.store(zeros(kind), self._memory("zeros"))
+        with self.panels.each(self.columns), self.panels.each(self.rows):
+            with self.panels.each(self.depth, is_depth=True):
+                self._copy_operands()
+                self._tiles()
+            if self.is_deep and not self.is_plain:
+                count = self.panels.count(self.rows)
+                self._finish(I64(0), count, self._width())
+
+    def _copy_operands(self) -> None:
+        if self.direct.right is None:
+            self._pack_right()
+        if self.direct.left is None:
+            axes = (*self.rows.inner, *self.depth.inner)
+            place = self.direct.depth * self.rows.place + self.depth.place
+            store = Store(self.names["left"], place, self._moved(self.product.left))
+            self.packing.emit(axes, store)
+
+    def _tiles(self) -> None:
+        """All tiles of a panel of depth."""
+        tile, rows = self.plan.tile, self.panels.count(self.rows)
+
+        def by_rows() -> AbstractContextManager[ir.Value]:
+            return self.scopes.loop("tile.row", I64(0), rows, tile.rows)
+
+        if self.direct.by_rows and self.is_plain:
+            with by_rows() as row:
+                for strip in self._strips():
+                    with self._by_columns(strip) as column:
+                        self._one(row, column, strip)
+            return
+        if self.is_plain or self.is_deep:
+            for strip in self._strips():
+                with self._by_columns(strip) as column, by_rows() as row:
+                    self._one(row, column, strip)
+            return
+        with by_rows() as row:
+            for strip in self._strips():
+                with self._by_columns(strip) as column:
+                    self._one(row, column, strip)
+            start = self._row_start(row)
+            here = smaller(self.builder, self.builder.sub(rows, start), I64(tile.rows))
+            self._finish(start, here, self._width(), self.builder.sub(row, start))
+
+    def _by_columns(self, strip: Strip) -> AbstractContextManager[ir.Value]:
+        begin, end = self.elements.size(strip.begin), self.elements.size(strip.end)
+        return self.scopes.loop("tile.column", begin, end, strip.tile.shape.columns)
+
+    def _width(self) -> ir.Value:
+        return self.elements.size(self.product.column.extent)
+
+    def _row_start(self, row: ir.Value) -> ir.Value:
+        """Where a tile begins that is to have the row: it may reach back."""
+        return self._reaching_back(row, self.product.row.extent, self.plan.tile.rows)
+
+    def _reaching_back(self, place: ir.Value, extent: Size, size: int) -> ir.Value:
+        """The start of a tile at a place: so far back that all of it exists, if that may be."""
+        if self.product.onto or not has(extent, size) or _divides(size, extent):
+            return place
+        last = self.builder.sub(self.elements.size(extent), I64(size))
+        return smaller(self.builder, place, last)
+
+    def _one(self, row: ir.Value, column: ir.Value, strip: Strip) -> None:
+        """One tile of sums, to where they wait, to the strip, or to the result."""
+        builder = self.builder
+        start = self._row_start(row)
+        size = strip.tile.shape.columns
+        is_whole = strip.tile.columns == size
+        begin = self._reaching_back(column, strip.end, size) if is_whole else column
+        given = {
+            "left": self._left_at(start),
+            "right": self._right_at(begin),
+            "depth": self.panels.count(self.depth),
+            "rows": builder.sub(self.panels.count(self.rows), start),
+        }
+        left_row, left_step = self._left_steps()
+        distances = {"left_row": left_row, "left_step": left_step, "right_step": self._right_step()}
+        given |= {name: self.elements.size(size) for name, size in distances.items()}
+        given |= self._goal(row, column, start, begin)
+        function = declare(builder.module, self.element, strip.tile)
+        builder.call(function, [given[name] for name in strip.tile.parameters()])
+
+    def _goal(
+        self, row: ir.Value, column: ir.Value, start: ir.Value, begin: ir.Value
+    ) -> dict[str, ir.Value]:
+        """Where sums begin and where they go."""
+        builder, step = self.builder, I64(self.plan.strip_step)
+        if not self.is_plain and not self.is_deep:
+            return {"target": self._at(self._memory("strip"), begin), "target_row": step}
+        if not self.is_deep:
+            return self._result_goal(start, begin)
+        is_first, is_last = self.panels.ends(self.depth)
+        sums = self._memory("sums")
+        waiting = self._at(sums, builder.add(builder.mul(row, step), column))
+        last = {
+            "target": self._at(sums, builder.add(builder.mul(start, step), begin)),
+            "target_row": step,
+        }
+        if self.is_plain:
+            last = self._result_goal(start, begin)
+        return {
+            "source": builder.select(is_first, self._memory("zeros"), waiting),
+            "source_row": builder.select(is_first, I64(0), step),
+            "target": builder.select(is_last, last["target"], waiting),
+            "target_row": builder.select(is_last, last["target_row"], step),
+        }
+
+    def _result_goal(self, start: ir.Value, begin: ir.Value) -> dict[str, ir.Value]:
+        assert self.waiting is not None
+        target, offset, step = self.waiting
+        place = self.elements.size(dims.substitute(offset, self._corner(start, begin)))
+        goal, distance = self._at(self.elements.buffers[target][0], place), self.elements.size(step)
+        begun = {"source": goal, "source_row": distance}
+        return {"target": goal, "target_row": distance} | begun
+
+    # Operands --------------------------------------------------------------------------------
+
+    def _left_at(self, row: ir.Value) -> ir.Value:
+        if self.direct.left is not None:
+            return self._in_place(self.direct.left, row, I64(0))
+        return self._at(self._memory("left"), self.builder.mul(row, I64(self.direct.depth)))
+
+    def _right_at(self, column: ir.Value) -> ir.Value:
+        if self.direct.right is not None:
+            return self._in_place(self.direct.right, I64(0), column)
+        return self._at(self._memory("right"), column)
+
+    def _in_place(self, place: Place, row: ir.Value, column: ir.Value) -> ir.Value:
+        """An operand at a row or column and at the panel of depth."""
+        moved = self._corner(row, column) | {self.depth.axis.name: dims.symbol(self.depth.base)}
+        offset = self.elements.size(dims.substitute(place.offset, moved))
+        pointer, dtype = self.elements.buffers[place.buffer]
+        return self.builder.gep(pointer, [offset], source_etype=memory_type(dtype))
+
+
+def _divides(size: int, extent: Size) -> bool:
+    """Whether an extent is known to be a multiple."""
+    return isinstance(extent, int) and extent % size == 0
+
+
+def _known(size: Size | None) -> Known:
+    return size if isinstance(size, int) else None
