@@ -25,7 +25,7 @@ from graphc.codegen.threads.parallel import (
     task_name,
     word,
 )
-from graphc.codegen.threads.pool import TASK_TYPE
+from graphc.codegen.threads.pool_function import TASK_TYPE
 from graphc.codegen.threads.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
 from graphc.ir.dims import Size, symbol

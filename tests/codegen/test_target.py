@@ -34,6 +34,7 @@ X86 = [
 OWN = (
     "kernel_",
     "graphc_tile",
+    "graphc_direct_tile",
     "graphc_window_tile",
     "launch",
     "checked_launch",

@@ -73,7 +73,7 @@ _POINTERS = frozenset({"left", "right", "target", "source"})
 
 def declare(module: ir.Module, element: ir.Type, tile: DirectTile) -> ir.Function:
     """The tile's function in a module, emitted when it is first asked for."""
-    name = f"{element}.{tile.name}"
+    name = f"graphc_direct_{tile.name}.{element}"
     known = module.globals.get(name)
     if known is not None:
         return known

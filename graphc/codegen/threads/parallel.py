@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from graphc.codegen.threads.pool import TASK_POINTER, TASK_TYPE, call_parallel_for
-from graphc.codegen.threads.pool_function import counted
+from graphc.codegen.threads.pool import call_parallel_for
+from graphc.codegen.threads.pool_function import TASK_POINTER, TASK_TYPE, counted
 from graphc.codegen.values import I1, I64, POINTER, VOID
 from graphc.schedule.work import NANOSECOND
 

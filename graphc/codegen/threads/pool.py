@@ -54,6 +54,7 @@ from graphc.codegen.threads.pool_function import (
     NULL,
     ONE,
     PARALLEL_FOR,
+    PARALLEL_FOR_TYPE,
     PIECES,
     REMAINING,
     SLEEPERS,
@@ -61,6 +62,7 @@ from graphc.codegen.threads.pool_function import (
     STARTED,
     STOP,
     TASK,
+    TASK_POINTER,
     WAITING,
     WORK,
     WORKERS,
@@ -71,12 +73,6 @@ from graphc.codegen.threads.pool_function import (
     save_control,
 )
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, overloaded
-
-#: void task(context, piece, room) and void parallel_for(pool, task, context, pieces, room). The
-#: room is memory for what the calling thread's pieces need while they run; workers give null.
-TASK_TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER])
-TASK_POINTER = TASK_TYPE.as_pointer()
-PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64, POINTER])
 
 #: As much as the main thread usually has, for a piece may need megabytes; the C library's own
 #: choice is as low as 128 KiB.

@@ -12,6 +12,12 @@ from llvmlite import ir
 
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, overloaded
 
+#: void task(context, piece, room) and void parallel_for(pool, task, context, pieces, room). The
+#: room is memory for what the calling thread's pieces need while they run; workers give null.
+TASK_TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER])
+TASK_POINTER = TASK_TYPE.as_pointer()
+PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64, POINTER])
+
 #: Byte offsets of the struct. Fields written by different threads at the same time are a pair of
 #: cache lines apart (processors fetch them in pairs, and some lines are that long); a job lies
 #: with the counter of its pieces, for who claims one reads it next.

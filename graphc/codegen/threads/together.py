@@ -11,8 +11,8 @@ from llvmlite import ir
 
 from graphc.codegen.threads import parallel
 from graphc.codegen.threads.parallel import ONE, ZERO, word
-from graphc.codegen.threads.pool import TASK_POINTER, TASK_TYPE, call_parallel_for
-from graphc.codegen.threads.pool_function import counted
+from graphc.codegen.threads.pool import call_parallel_for
+from graphc.codegen.threads.pool_function import TASK_POINTER, TASK_TYPE, counted
 from graphc.codegen.values import I64, POINTER, VOID
 
 #: Words of a job: how many launches, how many pieces, work in the last piece if it can be shared.

@@ -13,7 +13,6 @@ from llvmlite import ir
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.threads import pool_function as fields
 from graphc.codegen.threads.pool import (
-    TASK_TYPE,
     call_parallel_for,
     emit_pool,
     is_available,
@@ -71,7 +70,7 @@ def calling_module() -> ir.Module:
     """`void run(pool, counters, pieces)`: adds 1 to that many counters."""
     module = ir.Module(name="caller")
     module.triple = current_target().triple
-    task = ir.Function(module, TASK_TYPE, name="task")
+    task = ir.Function(module, fields.TASK_TYPE, name="task")
     builder = ir.IRBuilder(task.append_basic_block("entry"))
     place = builder.gep(task.args[0], [task.args[1]], source_etype=I64)
     builder.store(builder.add(builder.load(place, typ=I64), I64(1)), place)
