@@ -9,18 +9,18 @@ same row of the others. A group becomes one kernel, which reads each row once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Kind
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import without_ones
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.blocks import FIRST, block_reduce
+from graphc.schedule.groups import Fusion, Group, extended
 from graphc.schedule.keeping import is_packed, once_computed
 from graphc.schedule.links import Links, all_links
 from graphc.schedule.roles import roles_of
@@ -31,51 +31,6 @@ MOST_VALUES, MOST_NODES = 64, 400
 MOST_IN_ROW = 1 << 15
 #: Rows below which a kernel is not cut by rows: there would be nothing to share out.
 FEWEST_ROWS = 8
-
-
-@dataclass(eq=False)
-class Group:
-    """Values computed by one kernel over a common domain, the leading `rank` dims.
-
-    `firm`: the domain must stay as it is. `chunked`: a long vector is reduced in chunks. `band`: it
-    has wide values of few rows at a time.
-    """
-
-    shape: Shape
-    rank: int
-    level: int
-    firm: bool = False
-    chunked: bool = False
-    open: bool = True
-    band: Band | None = None
-    nodes: list[Node] = field(default_factory=list)
-    weight: int = 0
-
-    @property
-    def domain(self) -> Shape:
-        return self.shape[: self.rank]
-
-    @property
-    def has_rows(self) -> bool:
-        """Whether there is something along a row, or rows are reduced in blocks."""
-        return any(
-            isinstance(node.op.lowering, BlockReduce) or len(extended(node)) > self.rank
-            for node in self.nodes
-        )
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """Why values are computed once, the groups in running order, and what goes to memory.
-
-    `kept` are the values that another kernel or the user reads; `links` says how every computed
-    value reads the ones computed once.
-    """
-
-    reasons: dict[Node, str]
-    groups: list[Group]
-    kept: set[Node]
-    links: dict[Node, Links]
 
 
 def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
@@ -91,16 +46,6 @@ def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
         kept.update(s for s in links[node] if s in home and home[s] is not group)
         kept.update([node] if isinstance(node.op.lowering, BlockReduce) else [])
     return Fusion(reasons, groups, kept, links)
-
-
-def extended(node: Node) -> Shape:
-    """The dims over which a value is worked out: a reduction's are those of what it reduces.
-
-    Dims of size 1 at the end count for nothing.
-    """
-    if node.op.kind is Kind.REDUCTION:
-        return without_ones(node.inputs[0].shape)
-    return without_ones(node.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from graphc.ir.routines import Area, Columns, Element
 from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check, Pointer
 from graphc.schedule.collapse import collapse
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_shared_out
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest

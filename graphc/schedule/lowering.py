@@ -12,7 +12,8 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.bands.kernel import band_kernel
-from graphc.schedule.fusion import Fusion, Group, fuse
+from graphc.schedule.fusion import fuse
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.library import library_kernel

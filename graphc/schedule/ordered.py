@@ -8,7 +8,7 @@ from graphc.ir.dtypes import int64
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder

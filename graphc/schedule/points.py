@@ -7,7 +7,7 @@ from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.collapse import collapse
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (

@@ -21,7 +21,7 @@ from graphc.ir.scalar import Index
 from graphc.ir.types import Shape
 from graphc.schedule.blocks import BLOCK, blocks_of
 from graphc.schedule.collapse import collapse
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder

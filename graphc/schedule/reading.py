@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import TYPE_CHECKING
 
 from graphc.ir import scalar
 from graphc.ir.dims import Size
@@ -14,12 +13,10 @@ from graphc.ir.lowering import BlockReduce, Pointwise, Read, Reduce
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index, Site
 from graphc.ir.types import Shape
+from graphc.schedule.groups import Fusion
 from graphc.schedule.keeping import is_buffer, is_literal
 from graphc.schedule.kernel import Argument, Kernel, Scratch, Workspace
 from graphc.schedule.statements import Axis, Statement
-
-if TYPE_CHECKING:
-    from graphc.schedule.fusion import Fusion
 
 Buffer = Node | Workspace
 

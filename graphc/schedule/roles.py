@@ -7,18 +7,15 @@ does; what both depend on is a stack.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape
+from graphc.schedule.groups import Fusion
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Axis
-
-if TYPE_CHECKING:
-    from graphc.schedule.fusion import Fusion
 
 #: Steps of depth from which on results may be stored apart, and how much larger than the left one
 #: an operand must be for that to pay.

@@ -15,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.blocks import BLOCK, CHUNK, FIRST, blocks_of
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.jamming import loops_over
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest

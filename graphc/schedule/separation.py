@@ -12,16 +12,8 @@ from graphc.ir import dims
 from graphc.ir.lowering import BlockReduce, Library, Pointwise, Reduce, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.schedule.alignment import without_ones
-from graphc.schedule.fusion import (
-    FEWEST_ROWS,
-    MOST_IN_ROW,
-    MOST_NODES,
-    MOST_VALUES,
-    Fusion,
-    Group,
-    extended,
-    grows_with,
-)
+from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, grows_with
+from graphc.schedule.groups import Fusion, Group, extended
 from graphc.schedule.reasons import Separation, Why
 
 

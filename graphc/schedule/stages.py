@@ -15,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import without_ones
-from graphc.schedule.fusion import Fusion, extended
+from graphc.schedule.groups import Fusion, extended
 from graphc.schedule.kernel import Scratch
 from graphc.schedule.points import checked_result, nest
 from graphc.schedule.reading import Builder, Held

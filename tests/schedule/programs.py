@@ -7,7 +7,8 @@ import textwrap
 from graphc.compiler import compile_graph
 from graphc.ir.graph import Graph
 from graphc.ir.parser import parse_graph
-from graphc.schedule.fusion import Fusion, fuse
+from graphc.schedule.fusion import fuse
+from graphc.schedule.groups import Fusion
 from graphc.schedule.kernel import Schedule
 
 

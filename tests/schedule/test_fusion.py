@@ -12,7 +12,8 @@ from graphc.ir.graph import Graph, extract
 from graphc.ir.lowering import BlockReduce
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, Group, fuse
+from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, fuse
+from graphc.schedule.groups import Group
 from graphc.schedule.keeping import is_buffer, is_literal
 from graphc.schedule.lowering import own_results
 from tests.properties.random_graphs import Twins, script_of

@@ -20,7 +20,7 @@ from graphc.schedule.bands.blocks import SLOTS, Blocks, block_columns, block_row
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.bands.steps import Step, lives, steps_of
 from graphc.schedule.bands.wide import Use
-from graphc.schedule.fusion import Fusion, Group
+from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder, Held

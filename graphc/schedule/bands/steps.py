@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphc.ir.lowering import Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.schedule.bands.cutting import Band
-from graphc.schedule.fusion import Fusion
+from graphc.schedule.groups import Fusion
 
 
 @dataclass(eq=False)
