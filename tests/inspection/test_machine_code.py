@@ -24,7 +24,7 @@ def test_llvm_reads_what_is_shown(options: Options) -> None:
         assert "graphc_entry" in defined
     else:
         (task,) = [name for name in defined if name.endswith(".task")]
-        tiles = {name for name in defined if ".tile." in name}
+        tiles = {name for name in defined if "_tile." in name}
         own = {task, task.removesuffix(".task")}
         assert tiles and defined - tiles - {f"{task}.on_stack"} == own
 
