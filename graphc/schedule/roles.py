@@ -46,7 +46,7 @@ def roles_of(node: Node, fusion: Fusion) -> Roles | None:
     depth = [builder.axis(size) for size in rule.extents(node)]
     index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
     operands = rule.operands(node, index, inner, builder.reader(node))
-    left, right = (_needs(operand) for operand in operands)
+    left, right = (symbols_in(operand) for operand in operands)
     found: dict[tuple[bool, bool], list[int]] = {}
     for k, axis in enumerate(axes):
         if axis.extent != 1:
@@ -76,7 +76,7 @@ def _is_turned(
     if not all(_step(part, depth[-1]) == 1 for part in (left, right)):
         return False
     heights = [
-        dims.product(axis.extent for axis in axes if axis.name in _needs(part))
+        dims.product(axis.extent for axis in axes if axis.name in symbols_in(part))
         for part in (left, right)
     ]
     steps = dims.product(axis.extent for axis in depth)
@@ -103,7 +103,8 @@ def _side_by_side(columns: list[int], shape: Shape) -> tuple[list[int], list[int
     return near, [k for k in columns if k not in near]
 
 
-def _needs(expr: Expr) -> frozenset[str]:
+def symbols_in(expr: Expr) -> frozenset[str]:
+    """Names of the axes and dims on which the positions that an expression reads depend."""
     names: set[str] = set()
     for part in scalar.walk((expr,)):
         for size in part.indices():

@@ -64,10 +64,8 @@ def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
             leaves = operand in region.uses or (operand in members and node not in members)
             most = max(most, rounds.get(operand, 0) + leaves)
         rounds[node] = most
-    apart = [
-        region.is_alone and node in region.uses and region.uses[node].over_rows for node in members
-    ]
-    return {node: 2 * rounds[node] + late for node, late in zip(members, apart, strict=True)}
+    apart = {node for node, use in region.uses.items() if use.over_rows and region.is_alone}
+    return {node: 2 * rounds[node] + (node in apart) for node in graph.nodes if node in members}
 
 
 class _Again:

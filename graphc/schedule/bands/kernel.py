@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.ir import dims, lowering, scalar
+from graphc.ir import lowering, scalar
 from graphc.ir.dims import Size
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
@@ -24,6 +24,7 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder, Held
+from graphc.schedule.roles import symbols_in
 from graphc.schedule.stages import Stages
 from graphc.schedule.statements import Axis, Loop, Product, Statement, Store
 
@@ -164,7 +165,7 @@ class _Kernel:
             depth.append(self.builder.axis(count))
             inner.append(begin + depth[-1].position)
         left, right = rule.operands(node, index, tuple(inner), self.builder.reader(node))
-        if row.name in _symbols(right):
+        if row.name in symbols_in(right):
             left, right = right, left
         return Product(
             name, node.dtype, row, column, (row,), (column,), tuple(depth), left, right, body, onto
@@ -268,12 +269,3 @@ class _Near(Stages):
             reader for reader in life.readers[source] if life.starts[reader] == life.starts[node]
         ]
         return all(self.place.get(reader, stage + 1) <= stage for reader in near)
-
-
-def _symbols(expr: Expr) -> frozenset[str]:
-    return frozenset(
-        name
-        for part in scalar.walk((expr,))
-        for size in part.indices()
-        for name in dims.symbols(size)
-    )

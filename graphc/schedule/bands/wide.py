@@ -4,7 +4,7 @@ A product of few steps of depth is *wide*: its result has far more elements than
 as the scores of attention, which pair every query with every key. *Near* are the values worked out
 from it row by row, such as a softmax. Other products *use* near values: for each row a sum
 along it, or sums over the rows. All of that can be done for a few rows at a time, and then no wide
-value is ever in memory; `bands.py` sees to that.
+value is ever in memory; `cutting.py` sees to that.
 """
 
 from __future__ import annotations
@@ -58,11 +58,6 @@ class Region:
     near: dict[Node, None] = field(default_factory=dict)
     uses: dict[Node, Use] = field(default_factory=dict)
     views: dict[Node, None] = field(default_factory=dict)
-
-    @property
-    def rank(self) -> int:
-        """The dims that tell rows apart."""
-        return len(self.shape) - 1
 
     @property
     def members(self) -> frozenset[Node]:
