@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from graphc import errors
 from graphc.api import linalg, nn, optim
+from graphc.api.branches import cond, switch
 from graphc.api.broadcasting import broadcast_arrays, broadcast_to
 from graphc.api.creation import (
     arange,
@@ -115,6 +116,7 @@ from graphc.api.gradients import depends_on, gradients, jvp
 from graphc.api.graph import Graph
 from graphc.api.joining import concat, pad, split, stack, unstack
 from graphc.api.linalg import diagonal, matmul, matvec, outer, tensordot, tril, triu, vecdot
+from graphc.api.loops import fori_loop, map, scan, while_loop
 from graphc.api.manipulation import (
     expand_dims,
     flatten,
@@ -200,6 +202,7 @@ __all__ = [
     "ceil",
     "clip",
     "concat",
+    "cond",
     "constant",
     "cos",
     "cosh",
@@ -229,6 +232,7 @@ __all__ = [
     "floor",
     "floor_divide",
     "fma",
+    "fori_loop",
     "full",
     "full_like",
     "gradients",
@@ -260,6 +264,7 @@ __all__ = [
     "logical_not",
     "logical_or",
     "logical_xor",
+    "map",
     "matmul",
     "matrix_transpose",
     "matvec",
@@ -294,6 +299,7 @@ __all__ = [
     "roll",
     "round",
     "rsqrt",
+    "scan",
     "scatter_add",
     "sigmoid",
     "sign",
@@ -309,6 +315,7 @@ __all__ = [
     "stop_gradient",
     "subtract",
     "sum",
+    "switch",
     "take",
     "take_along_axis",
     "tan",
@@ -324,6 +331,7 @@ __all__ = [
     "variable",
     "vecdot",
     "where",
+    "while_loop",
     "zeros",
     "zeros_like",
 ]

@@ -83,6 +83,10 @@ class LinAlgError(GraphcError, NumPyLinAlgError):
     """A matrix that has no such factors or inverse, found while running."""
 
 
+class IterationLimitError(GraphcError, RuntimeError):
+    """A loop that goes on after as many turns as it may take, found while running."""
+
+
 class DeclarationError(GraphcError, TypeError):
     """An op declared without one of its fields, or twice."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from graphc.api.updates import Assignment
-from graphc.errors import AssignmentError
+from graphc.errors import AssignmentError, FetchError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Size
-from graphc.ir.graph import topological
+from graphc.ir.graph import PLACEHOLDER, holds_graphs, subgraphs, topological
 from graphc.ir.node import Node
 from graphc.ir.opdef import AttrKind
 from graphc.ir.types import TensorType
@@ -47,6 +47,18 @@ def inputs_for(roots: Sequence[Node], declared: Sequence[Node]) -> list[Node]:
     return [node for node in declared if node in reached]
 
 
+def check_no_parameters(roots: Sequence[Node], declared: Sequence[Node]) -> None:
+    """FetchError if a root depends on a value that exists only inside of a loop or branch."""
+    known = set(declared)
+    for node in topological(roots):
+        if node.op.name == PLACEHOLDER and node not in known:
+            raise FetchError(
+                f"a value of type {node.type} exists only inside of the function that it was given "
+                "to; return from the function what is used outside of it",
+                location=node.location,
+            )
+
+
 def _symbols(node: Node) -> set[str]:
     """The names of the dims that computing the node takes."""
     symbolic = [size for size in _sizes(node) if isinstance(size, Dim)]
@@ -54,6 +66,9 @@ def _symbols(node: Node) -> set[str]:
 
 
 def _sizes(node: Node) -> Iterator[Size]:
+    for _, inner in subgraphs(node) if holds_graphs(node.op) else ():
+        for held in inner.nodes:
+            yield from _sizes(held)
     types = (node.type,) if isinstance(node.type, TensorType) else node.type.elements
     for type_ in types:
         yield from type_.shape

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from graphc.api import scope
 from graphc.api.blame import fail_graph
-from graphc.api.extraction import distinct, inputs_for
+from graphc.api.extraction import check_no_parameters, distinct, inputs_for
 from graphc.api.tensor import Tensor, Variable
 from graphc.api.updates import Assignment
 from graphc.errors import FetchError
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     import networkx
 
 _NOT_IN_DIMS = re.compile(r"[^A-Za-z0-9_]")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What a graph had at some moment."""
+
+    tensors: dict[Node, Tensor]
+    names: set[str]
+    assignments: int
 
 
 class Graph:
@@ -47,6 +57,7 @@ class Graph:
         self._assignments: list[Assignment] = []
         self._symbols: set[str] = set()
         self._numbers: dict[str, int] = {}
+        self._loops = 0
 
     def __enter__(self) -> Graph:
         scope.enter(self)
@@ -143,9 +154,30 @@ class Graph:
         """The name, or if it is taken the first of name_1, name_2, ... that is not."""
         return _unused(base, self._named)
 
+    def turns_symbol(self) -> str:
+        """A name for the number of turns of a loop, which no other loop of the graph has."""
+        self._loops += 1
+        return f"{dims.FOUND}{self._loops}"
+
     def unused_symbol(self, base: str) -> str:
         """A name for a dim that no placeholder's dims use."""
         return _unused(_NOT_IN_DIMS.sub("_", base), self._symbols)
+
+    def mark(self) -> Mark:
+        """How much has been built so far."""
+        return Mark(dict(self._tensors), set(self._named), len(self._assignments))
+
+    def forget(self, mark: Mark) -> None:
+        """Forget tensors, names and assignments made since, but placeholders and variables."""
+        declared = {*self.placeholders, *self.variables}
+        self._named = {
+            name: tensor
+            for name, tensor in self._named.items()
+            if name in mark.names or tensor in declared
+        }
+        kept = {tensor.node: tensor for tensor in declared if tensor.node not in mark.tensors}
+        self._tensors = mark.tensors | kept
+        del self._assignments[mark.assignments :]
 
     def leaves(self) -> tuple[list[Tensor], list[Assignment]]:
         """Tensors that nothing else uses, placeholders and variables apart, and all assignments."""
@@ -180,6 +212,7 @@ class Graph:
         pairs = [(a.variable.node, a.value.node) for a in distinct(updates)]
         declared = [tensor.node for tensor in (*self.placeholders, *self.variables)]
         inputs = inputs_for([*roots, *(node for pair in pairs for node in pair)], declared)
+        check_no_parameters([*roots, *(value for _, value in pairs)], declared)
         return ir_graph.extract(name or self.name, roots, pairs, inputs=inputs)
 
     def to_networkx(self) -> networkx.DiGraph[Any]:

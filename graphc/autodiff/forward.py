@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from graphc.autodiff.reverse import dependents, is_differentiable
 from graphc.errors import GradientError
@@ -10,7 +11,9 @@ from graphc.ir.graph import topological
 from graphc.ir.location import created_at, derived_from
 from graphc.ir.node import Node
 from graphc.ir.opdef import NoDerivative
+from graphc.ir.types import TupleType
 from graphc.ops.declaring import sum_of
+from graphc.ops.structure import item
 
 
 def tangents(ys: Sequence[Node], xs: Sequence[Node], seeds: Sequence[Node]) -> list[Node | None]:
@@ -27,22 +30,38 @@ def tangents(ys: Sequence[Node], xs: Sequence[Node], seeds: Sequence[Node]) -> l
     for x, seed in zip(xs, seeds, strict=True):
         given.setdefault(x, []).append(seed)
     known: dict[Node, Node] = {}
+    parts: dict[Node, tuple[Node | None, ...]] = {}  # of nodes with several results
     for node in order:
         if node not in active:
             continue
         with created_at(derived_from(node.location)):
-            known[node] = sum_of([*given.get(node, ()), *_pushed(node, known)])
+            if isinstance(node.type, TupleType):
+                parts[node] = _tangent(node, known)
+                continue
+            terms = [*given.get(node, ()), *_pushed(node, known, parts)]
+            if terms:
+                known[node] = sum_of(terms)
     return [known.get(y) for y in ys]
 
 
-def _pushed(node: Node, known: dict[Node, Node]) -> list[Node]:
+def _pushed(
+    node: Node, known: dict[Node, Node], parts: dict[Node, tuple[Node | None, ...]]
+) -> list[Node]:
     """The tangent that comes from the node's inputs, if any does."""
-    if not is_differentiable(node) or not any(operand in known for operand in node.inputs):
+    if not is_differentiable(node):
         return []
+    if node.op is item:
+        part = parts[node.inputs[0]][node.attrs["k"]] if node.inputs[0] in parts else None
+        return [] if part is None else [part]
+    return [_tangent(node, known)] if any(operand in known for operand in node.inputs) else []
+
+
+def _tangent(node: Node, known: dict[Node, Node]) -> Any:
+    """What the op's rule makes of the tangents of its inputs."""
     if isinstance(node.op.jvp, NoDerivative):
         raise GradientError(
             f"cannot be differentiated: it {node.op.jvp.reason}",
             op=node.op.name,
             location=node.location,
         )
-    return [node.op.jvp(node, tuple(known.get(operand) for operand in node.inputs))]
+    return node.op.jvp(node, tuple(known.get(operand) for operand in node.inputs))

@@ -9,8 +9,12 @@ from graphc.ir.graph import topological
 from graphc.ir.location import created_at, derived_from
 from graphc.ir.node import Node
 from graphc.ir.opdef import NoDerivative
-from graphc.ir.types import TensorType
+from graphc.ir.types import TensorType, TupleType
 from graphc.ops.declaring import sum_of
+from graphc.ops.structure import item
+
+#: Of a tensor, or of each of several results.
+Cotangent = Node | tuple[Node | None, ...]
 
 
 def cotangents(ys: Sequence[Node], xs: Sequence[Node], seeds: Sequence[Node]) -> list[Node | None]:
@@ -28,15 +32,29 @@ def cotangents(ys: Sequence[Node], xs: Sequence[Node], seeds: Sequence[Node]) ->
         if y in active:
             arrived.setdefault(y, []).append(seed)
     wanted, found = set(xs), {}
+    parts: dict[Node, dict[int, Node]] = {}  # of nodes with several results
     for node in reversed(order):
-        if node not in active or node not in arrived:
+        if node not in active or (node not in arrived and node not in parts):
             continue
         with created_at(derived_from(node.location)):
+            if node in parts:
+                _push(node, _all_parts(node, parts.pop(node)), active, arrived)
+                continue
             total = sum_of(arrived.pop(node))
             if node in wanted:
                 found[node] = total
-            _push(node, total, active, arrived)
+            if node.op is item:
+                known, k = parts.setdefault(node.inputs[0], {}), node.attrs["k"]
+                known[k] = sum_of([known[k], total]) if k in known else total
+            else:
+                _push(node, total, active, arrived)
     return [found.get(x) for x in xs]
+
+
+def _all_parts(node: Node, known: dict[int, Node]) -> tuple[Node | None, ...]:
+    """The cotangent of each result of a node, None where there is none."""
+    assert isinstance(node.type, TupleType)
+    return tuple(known.get(k) for k in range(len(node.type.elements)))
 
 
 def dependents(order: Sequence[Node], xs: Sequence[Node]) -> set[Node]:
@@ -60,7 +78,7 @@ def has_floats(node: Node) -> bool:
     return not isinstance(node.type, TensorType) or node.type.dtype.is_float
 
 
-def _push(node: Node, g: Node, active: set[Node], arrived: dict[Node, list[Node]]) -> None:
+def _push(node: Node, g: Cotangent, active: set[Node], arrived: dict[Node, list[Node]]) -> None:
     """Hand the node's cotangent on to its inputs."""
     if not is_differentiable(node) or not any(operand in active for operand in node.inputs):
         return

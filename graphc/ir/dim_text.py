@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from graphc.errors import DimError
-from graphc.ir.dims import Size, floordiv, maximum, minimum, remainder, symbol
+from graphc.ir.dims import FOUND, Size, floordiv, maximum, minimum, remainder, symbol
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _TOKEN = re.compile(r"\s*(?:([0-9]+)|([A-Za-z_][A-Za-z0-9_]*)|(\*\*|//|[-+*%(),]))")
@@ -48,6 +48,8 @@ def check_dim_name(name: str) -> str:
     """The name, if a placeholder may use it for a dim; DimError otherwise."""
     if not _NAME.match(name) or name in _RESERVED:
         raise DimError(f"{name!r} cannot name a dim: use letters, digits and underscores")
+    if name.startswith(FOUND):
+        raise DimError(f"{name!r} cannot name a dim: names with {FOUND} belong to loops")
     return name
 
 

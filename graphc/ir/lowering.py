@@ -124,4 +124,26 @@ class Buffer:
     """A value that is in memory before the run starts: a feed, a variable, a constant."""
 
 
-Lowering = Pointwise | Reduce | BlockReduce | Scan | Scatter | Sort | Library | Composite | Buffer
+@dataclass(frozen=True, slots=True)
+class Control:
+    """Graphs that run several times, or only if something holds; all operands are in memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of several results, in memory where the op that made them has put it."""
+
+
+Lowering = (
+    Pointwise
+    | Reduce
+    | BlockReduce
+    | Scan
+    | Scatter
+    | Sort
+    | Library
+    | Composite
+    | Buffer
+    | Control
+    | Part
+)

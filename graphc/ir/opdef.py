@@ -39,6 +39,7 @@ class Kind(Enum):
     SORT = "sort"
     FACTORIZATION = "factorization"
     STRUCTURE = "structure"
+    CONTROL = "control"
 
 
 class AttrKind(Enum):
@@ -67,10 +68,12 @@ class NoDerivative:
     zero: bool = True
 
 
-#: vjp(result, cotangent) -> a cotangent for each input, None where there is none.
-Vjp = Callable[[Node, Node], "tuple[Node | None, ...]"]
-#: jvp(result, tangents of the inputs, None for zero) -> tangent of the result.
-Jvp = Callable[[Node, "tuple[Node | None, ...]"], Node]
+#: vjp(result, cotangent) -> a cotangent for each input, None where there is none. An op with
+#: several results is given a tuple of cotangents, None for those that have none.
+Vjp = Callable[[Node, Any], "tuple[Node | None, ...]"]
+#: jvp(result, tangents of the inputs, None for zero) -> tangent of the result; a tuple of them,
+#: None for those that do not move, if there are several results.
+Jvp = Callable[[Node, "tuple[Node | None, ...]"], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class OpDef:
     attributes makes a node.
 
     - `infer` is the type rule; it raises ShapeError or DTypeError through `Inference`.
-    - `reference(attrs, *arrays)` computes the result with NumPy; dims in attrs are ints by then.
+    - `reference(attrs, *arrays)` computes the result with NumPy; dims in attrs are ints by then,
+      and graphs are functions from arrays to a list of arrays.
     - `vjp` and `jvp` build derivative nodes, or are a `NoDerivative` with the reason.
     - `lowering` says how an element is computed; None only for ops the compiler removes.
     - `dtypes` are those under test in `samples` (Arg.dtype None).
@@ -119,7 +123,7 @@ class OpDef:
     arity: int | None
     attrs: Mapping[str, AttrKind]
     infer: Callable[[Inference], Type]
-    reference: Callable[..., Array]
+    reference: Callable[..., Any]
     vjp: Vjp | NoDerivative
     jvp: Jvp | NoDerivative
     lowering: Lowering | None
@@ -166,7 +170,7 @@ def _requirements(op: OpDef) -> Iterator[tuple[bool, str]]:
     yield _is_derivative(op.vjp), "vjp must be a rule or a NoDerivative"
     yield _is_derivative(op.jvp), "jvp must be a rule or a NoDerivative"
     yield bool(op.dtypes), "an op needs the dtypes that it is tested with"
-    unsampled = op.kind in (Kind.SOURCE, Kind.STRUCTURE)
+    unsampled = op.kind in (Kind.SOURCE, Kind.STRUCTURE, Kind.CONTROL)
     yield bool(op.samples) or unsampled, "an op needs samples for the registry test"
     for sample in op.samples:
         yield sample.attrs.keys() == op.attrs.keys(), "a sample needs all the attributes"

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.ir import scalar
 from graphc.ir.dtypes import ALL, DType
 from graphc.ir.inference import Inference
-from graphc.ir.lowering import Pointwise, Read
+from graphc.ir.lowering import Part, Pointwise, Read
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoDerivative, Sample
 from graphc.ir.scalar import Expr, Index
@@ -98,5 +98,5 @@ item = structured(
     attrs={"k": AttrKind.INT}, infer=_item_type, reference=_item_reference,
     vjp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
     jvp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
-    lowering=None, dtypes=ALL, samples=(), exact=True,
+    lowering=Part(), dtypes=ALL, samples=(), exact=True,
 )  # fmt: skip

@@ -95,6 +95,7 @@ def _computed(op: OpDef, attrs: Mapping[str, Any], arrays: list[Array]) -> Array
     """The op's result; None for what is an error when it runs, so that it stays one then."""
     try:
         with np.errstate(all="ignore"):
-            return op.reference(attrs, *arrays)
+            result: Array = op.reference(attrs, *arrays)
+            return result
     except GraphcError:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from graphc.errors import CompileError, GraphcError, VerificationError
-from graphc.ir.graph import Graph, subgraphs
+from graphc.ir.graph import Graph, holds_graphs, subgraphs
 from graphc.ir.verifier import verify as verify_graph
 from graphc.passes import settings
 from graphc.passes.canonicalize import canonicalize
@@ -15,7 +15,6 @@ from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code
 from graphc.passes.fma import contract
 from graphc.passes.folding import fold_constants
-from graphc.passes.rewriting import holds_graphs
 from graphc.passes.unify_dims import unify_dims
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Protocol
 
 from graphc.errors import CompileError
@@ -22,6 +21,7 @@ from graphc.ir.graph import (
     PLACEHOLDER,
     VARIABLE,
     Graph,
+    holds_graphs,
     map_subgraphs,
     rewrite,
     with_inputs,
@@ -29,7 +29,7 @@ from graphc.ir.graph import (
 from graphc.ir.guards import Equalities
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import AttrKind, OpDef, node_key
+from graphc.ir.opdef import OpDef, node_key
 
 #: More steps than this at one node mean that rules undo each other.
 MOST_STEPS = 200
@@ -96,12 +96,6 @@ def rewrite_graph(graph: Graph, rewrites: Rewrites) -> Graph:
     """The graph with the rewrites applied everywhere, subgraphs included; itself if none does."""
     walk = _Walk(rewrites)
     return rewrite(graph, walk.visit)
-
-
-@cache
-def holds_graphs(op: OpDef) -> bool:
-    """Whether nodes of the op hold subgraphs: few do, and asking each node takes time."""
-    return AttrKind.GRAPH in op.attrs.values()
 
 
 def value_key(node: Node) -> Hashable:

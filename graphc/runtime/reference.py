@@ -28,6 +28,7 @@ def evaluate(
     with np.errstate(all="ignore"):
         for node in graph.nodes:
             values[node] = inputs[node] if node in inputs else _compute(node, values, sizes)
+            sizes |= _found_out(node, values[node], sizes)
     return (
         [np.array(values[node], order="C") for node in graph.outputs],
         [np.array(values[value], order="C") for _, value in graph.updates],
@@ -44,6 +45,18 @@ def bind_sizes(graph: Graph, inputs: Mapping[Node, Array]) -> dict[str, int]:
     return sizes
 
 
+def _found_out(node: Node, value: Any, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Sizes that are known only now: of what loops have recorded."""
+    if isinstance(node.type, TensorType):
+        return {}
+    return {
+        str(dim): size
+        for type_, array in zip(node.type.elements, value, strict=True)
+        for dim, size in zip(type_.shape, array.shape, strict=True)
+        if isinstance(dim, Dim) and str(dim) not in sizes and {str(dim)} == dims.symbols(dim)
+    }
+
+
 def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -> Any:
     attrs = {key: known(value, sizes) for key, value in node.attrs.items()}
     try:
@@ -56,9 +69,29 @@ def _compute(node: Node, values: Mapping[Node, Any], sizes: Mapping[str, int]) -
 
 
 def known(value: Any, sizes: Mapping[str, int]) -> Any:
-    """An attribute with its symbolic dims replaced by their values."""
+    """An attribute with its symbolic dims replaced by their values, and graphs by functions."""
     if isinstance(value, Dim):
         return dims.evaluate(value, sizes)
+    if isinstance(value, Graph):
+        return _Function(value, sizes)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return tuple(known(part, sizes) for part in value)
     return value
+
+
+class _Function:
+    """A graph inside of an op as a function of arrays."""
+
+    def __init__(self, graph: Graph, sizes: Mapping[str, int]) -> None:
+        self._graph, self._sizes = graph, sizes
+
+    def __call__(self, *arrays: Array) -> list[Array]:
+        inputs = dict(zip(self._graph.placeholders, arrays, strict=True))
+        return evaluate(self._graph, inputs, self._sizes)[0]
+
+    def empty(self) -> list[Array]:
+        """Arrays of the types that it returns."""
+        return [
+            np.zeros(known(node.shape, self._sizes), node.dtype.numpy)
+            for node in self._graph.outputs
+        ]

@@ -24,9 +24,10 @@ from graphc.ir.dims.polynomial import (
     remainder,
     symbol,
 )
-from graphc.ir.dims.values import evaluate, product, substitute, symbols
+from graphc.ir.dims.values import FOUND, evaluate, is_found, product, substitute, symbols
 
 __all__ = [
+    "FOUND",
     "Atom",
     "Dim",
     "Guard",
@@ -43,6 +44,7 @@ __all__ = [
     "divide",
     "evaluate",
     "floordiv",
+    "is_found",
     "is_nonnegative",
     "is_within",
     "maximum",

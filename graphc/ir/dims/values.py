@@ -41,6 +41,15 @@ def _symbols_of_atom(atom: Atom) -> frozenset[str]:
             return frozenset()
 
 
+#: How names of dims begin whose size is found while a program runs: turns that a loop has taken.
+FOUND = "_turns"
+
+
+def is_found(dim: Size) -> bool:
+    """Whether the dim is known only when a loop is over."""
+    return any(name.startswith(FOUND) for name in symbols(dim))
+
+
 def substitute(dim: Size, values: Mapping[str, Size]) -> Size:
     """The dim with symbols replaced by ints or other dims."""
     if isinstance(dim, int) or not values:
