@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from graphc.codegen import program
+from graphc.codegen import program, regions
 from graphc.codegen.caching.compiled_code import CompiledCode, KernelCode
 from graphc.codegen.caching.object_cache import ObjectCache
-from graphc.codegen.executable import Executable, Input, Role, Site, Slot
+from graphc.codegen.executable import LIMIT, Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
 from graphc.codegen.nests.routines import imported
 from graphc.codegen.products.tile_objects import tile_objects
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.translation import object_codes
+from graphc.control.whiles import limit_text
 from graphc.ir import dims, scalar
 from graphc.ir.graph import Graph
-from graphc.ir.lowering import Library
+from graphc.ir.lowering import Control, Library
 from graphc.ir.node import Node
 from graphc.memory.batching import in_batches
 from graphc.memory.live import live_ranges
@@ -30,13 +31,11 @@ from graphc.memory.plan import MemoryPlan
 from graphc.memory.rooms import with_room
 from graphc.memory.sharing import Sharing, share
 from graphc.passes.pipeline import PassRecord, run_passes
-from graphc.schedule.bands.cutting import in_bands
 from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Kernel, Schedule, Workspace
-from graphc.schedule.lowering import own_results, schedule
+from graphc.schedule.lowering import prepared, schedule
 from graphc.schedule.resizing import with_common_kernels
-from graphc.schedule.splitting import split_reductions
-from graphc.schedule.work import work as estimated_work
+from graphc.schedule.turns import work_of
 
 #: The stages in order, as the command line names them.
 STAGES = ("graph", "optimized", "kernels", "memory", "llvm", "asm", "executable")
@@ -139,7 +138,7 @@ def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
 
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
-    made.prepared, bands = in_bands(own_results(split_reductions(made.optimized)))
+    made.prepared, bands = prepared(made.optimized)
     made.schedule = with_common_kernels(schedule(made.prepared, bands))
 
 
@@ -150,7 +149,7 @@ def _plan(made: Compilation, known: CompiledCode) -> None:
     way, for only then is it known what they need for themselves.
     """
     assert made.prepared is not None and made.schedule is not None
-    slots = _given_slots(made.prepared)
+    slots = _given_slots(made.prepared, made.schedule)
     work = ordered(made.schedule, made.prepared)
     work, made.sharing = share(work, made.prepared, slots)
     made.schedule = in_batches(work, made.prepared, made.sharing) if made.batches else work
@@ -163,14 +162,15 @@ def _plan(made: Compilation, known: CompiledCode) -> None:
     made.slots, made.plan = slots, MemoryPlan(tuple(ranges.values()))
 
 
-def _given_slots(graph: Graph) -> dict[Node | Workspace, Slot]:
-    """The buffers that come from outside or go there."""
+def _given_slots(graph: Graph, work: Schedule) -> dict[Node | Workspace, Slot]:
+    """The buffers that come from outside or go there, and those without a fixed place."""
     roles = (
         (Role.PLACEHOLDER, graph.placeholders),
         (Role.VARIABLE, graph.variables),
-        (Role.CONSTANT, constants(graph)),
+        (Role.CONSTANT, constants(graph, work)),
         (Role.OUTPUT, graph.outputs),
         (Role.UPDATE, [value for _, value in graph.updates]),
+        (Role.MOVING, work.moving()),
     )
     return {
         node: Slot(role, k, node.dtype, node.shape)
@@ -179,9 +179,12 @@ def _given_slots(graph: Graph) -> dict[Node | Workspace, Slot]:
     }
 
 
-def constants(graph: Graph) -> list[Node]:
+def constants(graph: Graph, work: Schedule) -> list[Node]:
     """The constants that are kept in memory (single numbers are written into the code)."""
-    return [node for node in graph.nodes if node.op.name == "constant" and is_buffer(node)]
+    found = [node for node in graph.nodes if node.op.name == "constant" and is_buffer(node)]
+    used = (buffer for launch in work.launches for buffer in launch.operands)
+    inner = (b for b in used if isinstance(b, Node) and b.op.name == "constant")
+    return list(dict.fromkeys((*found, *inner)))
 
 
 def symbols(graph: Graph) -> tuple[str, ...]:
@@ -242,21 +245,25 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
             *(made.objects[name] for name in (*made.kernels, program.ENTRY)),
             *tile_objects(made.kernels.values(), made.target),
         ),
-        imports=(*imported(made.kernels.values()), *([program.CLOCK] if made.timed else [])),
+        imports=(
+            *imported(made.kernels.values()),
+            *regions.imports(work),
+            *([program.CLOCK] if made.timed else []),
+        ),
         entry=program.ENTRY,
         slots=tuple(made.slots.values()),
         symbols=symbols(graph),
         placeholders=tuple(declared_input(node) for node in made.graph.placeholders),
         variables=tuple(declared_input(node) for node in graph.variables),
-        constants=tuple(node.attrs["value"] for node in constants(graph)),
+        constants=tuple(node.attrs["value"] for node in constants(graph, work)),
         updated=tuple(variables[variable] for variable, _ in graph.updates),
         in_place=made.sharing.in_place,
         guards=made.graph.guards,
-        sites=tuple(_site(site) for site in program.checked_sites(work.launches)),
+        sites=tuple(_site(site) for site in program.checked_sites(work)),
         plan=made.plan,
         kernel_count=len(made.kernels),
         launch_count=len(work.launches),
-        work=sum(launch.sized(estimated_work(launch.kernel)) for launch in work.launches),
+        work=work_of(work),
         compile_seconds=time.perf_counter() - started,
     )
     if made.is_usual:
@@ -274,4 +281,6 @@ def _site(site: scalar.Site) -> Site:
     rule = node.op.lowering
     if isinstance(rule, Library):
         return Site(rule.blamed or node.op.name, site.axis, node.location, rule.failure)
+    if isinstance(rule, Control):
+        return Site(node.op.name, LIMIT, node.location, limit_text(node.attrs["most"]))
     return Site(node.op.name, site.axis, node.location)

@@ -21,7 +21,7 @@ from graphc.memory.usage import Usage, usage_of
 
 
 class Role(Enum):
-    """What a buffer of a program is."""
+    """What a buffer of a program is. The program itself finds out where a moving one lies."""
 
     PLACEHOLDER = "placeholder"
     VARIABLE = "variable"
@@ -29,6 +29,7 @@ class Role(Enum):
     OUTPUT = "output"
     UPDATE = "update"
     TEMPORARY = "temporary"
+    MOVING = "moving"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,16 @@ class Input:
     location: Location | None
 
 
+#: The axis of a site at which turns of a loop are counted.
+LIMIT = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """A place in the program where something is checked, for the message when it is wrong.
 
     An index along the axis; or, with a `failure`, the matrices of a stack of `axis` dims, of
-    which the failure says what one is.
+    which the failure says what one is; or turns that a loop takes, of which it says how many.
     """
 
     op: str

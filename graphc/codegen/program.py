@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.kernels import function_name, outer_loop, symbol_names
 from graphc.codegen.nests.loops import cut_unit
+from graphc.codegen.regions import Function, Regions, limited
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
 from graphc.codegen.threads.parallel import (
@@ -99,30 +101,39 @@ class _Entry:
         self._entered: dict[str, _Entered] = {}
         self._scopes = Scopes(self._function)
         self._elements = Elements(self._scopes, {}, frozenset(), self._function.args[2], {})
+        self._batches = schedule.batches()
+        self._numbers = [0, *accumulate(len(launch.sites) for launch in schedule.launches)]
 
     def emit(self) -> None:
         sizes = self._function.args[1]
         builder = self._scopes.builder
         for name, k in self._symbols.items():
             self._scopes.bind(name, builder.load(word(builder, sizes, k), typ=I64))
-        batches = [
-            [self._schedule.launches[k] for k in batch] for batch in self._schedule.batches()
-        ]
-        widest = max((sum(map(self._context_words, batch)) for batch in batches), default=0)
-        contexts = self._scopes.allocate(I64, widest)
-        job = self._scopes.allocate(I64, Together.words(max(map(len, batches), default=0)))
-        first_site = first_launch = 0
+        launches = self._schedule.launches
+        words = (sum(self._context_words(launches[k]) for k in batch) for batch in self._batches)
+        self._contexts = self._scopes.allocate(I64, max(words, default=0))
+        longest = max(map(len, self._batches), default=0)
+        self._job = self._scopes.allocate(I64, Together.words(longest))
+        table, _, status, _ = self._function.args
+        function = Function(self._scopes, self._elements, table, status, self._slots)
+        self._regions = Regions(self._schedule, function, self._between, self._numbers[-1])
         self._note({BEGIN: None})
-        for batch in batches:
+        self._regions.emit()
+
+    def _between(self, first: int, end: int) -> None:
+        """The batches of the launches from the first to before the end."""
+        for numbers in self._batches:
+            if not first <= numbers.start < end:
+                continue
+            batch = [self._schedule.launches[k] for k in numbers]
+            for launch in batch:
+                self._regions.before(launch)
             if len(batch) == 1:
-                self._fill(batch[0], contexts)
-                self._run(batch[0], contexts, first_site)
+                self._fill(batch[0], self._contexts)
+                self._run(batch[0], self._contexts, self._numbers[numbers.start])
             else:
-                self._run_together(batch, contexts, job)
-            first_site += sum(len(launch.sites) for launch in batch)
-            self._note(self._cuts(batch, contexts, first_launch))
-            first_launch += len(batch)
-        builder.ret_void()
+                self._run_together(batch, self._contexts, self._job)
+            self._note(self._cuts(batch, self._contexts, numbers.start))
 
     def _note(self, further: Mapping[int, ir.Value | None]) -> None:
         """If timed, put words behind the status: the time where there is no other value."""
@@ -184,7 +195,7 @@ class _Entry:
             return
         failed = builder.call(self._checked_launch, [*given, status, I64(first_site)])
         with builder.if_then(failed, likely=False):
-            builder.ret_void()
+            self._regions.leave(builder)
 
     def _given(self, launch: Launch, context: ir.Value) -> list[ir.Value]:
         """The task, its context, positions of the outermost loop, all the work, and the unit."""
@@ -219,6 +230,7 @@ def trace_words(launches: int) -> int:
     return TRACE + TRACE_WORDS * launches
 
 
-def checked_sites(launches: tuple[Launch, ...]) -> list[Site]:
-    """Where indices are checked, in the numbering of the entry."""
-    return [site for launch in launches for site in launch.sites]
+def checked_sites(schedule: Schedule) -> list[Site]:
+    """Where indices are checked, and turns counted, in the numbering of the entry."""
+    sites = [site for launch in schedule.launches for site in launch.sites]
+    return sites + [region.site for region in limited(schedule.regions) if region.site]

@@ -154,6 +154,53 @@ class Scopes:
         outer.builder.cbranch(outer.builder.icmp_signed("<", start, end), body, after)
         outer.builder.position_at_end(after)
 
+    @contextmanager
+    def turns(self, name: str) -> Iterator[tuple[ir.Value, Callable[[ir.Value], None]]]:
+        """Code inside runs again and again, with `name` bound to 0, 1, ...; it must say until when.
+
+        What is yielded first is the number; it is known behind the loop too. The function is called
+        once, with the condition under which what follows runs, and the loop goes on.
+        """
+        outer = self.stack[-1]
+        head = self.function.append_basic_block(f"loop.{name}")
+        body = self.function.append_basic_block(f"turn.{name}")
+        after = self.function.append_basic_block("after")
+        scope = Scope(ir.IRBuilder(head), guarded=True)
+        position = scope.builder.phi(I64)
+        scope.names[name] = position
+        self.stack.append(scope)
+
+        def go_on_if(condition: ir.Value) -> None:
+            scope.builder.cbranch(condition, body, after)
+            scope.builder.position_at_end(body)
+
+        yield position, go_on_if
+        self.stack.pop()
+        following = scope.builder.add(position, ir.Constant(I64, 1), flags=("nuw", "nsw"))
+        position.add_incoming(ir.Constant(I64, 0), outer.builder.block)
+        position.add_incoming(following, scope.builder.block)
+        scope.builder.branch(head)
+        outer.builder.branch(head)
+        outer.builder.position_at_end(after)
+
+    @contextmanager
+    def either(self, condition: ir.Value) -> Iterator[Callable[[], None]]:
+        """Code inside runs if the condition holds, until the function is called; then, if not."""
+        outer = self.stack[-1]
+        then, otherwise, after = (
+            self.function.append_basic_block(name) for name in ("then", "otherwise", "after")
+        )
+        self.stack.append(Scope(ir.IRBuilder(then), guarded=True))
+
+        def other() -> None:
+            self.stack.pop().builder.branch(after)
+            self.stack.append(Scope(ir.IRBuilder(otherwise), guarded=True))
+
+        yield other
+        self.stack.pop().builder.branch(after)
+        outer.builder.cbranch(condition, then, otherwise)
+        outer.builder.position_at_end(after)
+
     def each_window(
         self, name: str, start: ir.Value, end: ir.Value, lanes: int, body: Callable[[], None]
     ) -> None:

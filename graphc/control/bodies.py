@@ -53,10 +53,10 @@ def cut(name: str, parameters: Sequence[Node], outputs: Sequence[Node]) -> Body:
 
 def bodies(wanted: Sequence[tuple[str, Sequence[Node]]], parameters: Sequence[Node]) -> list[Body]:
     """Several bodies with the same parameters and the same captures."""
-    order = topological([node for _, outputs in wanted for node in outputs])
+    ends = [node for _, outputs in wanted for node in outputs]
+    order = topological(ends, frozenset(parameters))
     inside = _inside(order, parameters)
-    roots = [node for _, outputs in wanted for node in outputs]
-    captures = _captures(order, roots, inside, frozenset(parameters))
+    captures = _captures(order, ends, inside, frozenset(parameters))
     places = {node: _own_place(node) for node in parameters}
     places |= {node: parameter_like(node) for node in captures}
     mapping = dict(places)

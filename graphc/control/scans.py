@@ -134,7 +134,7 @@ def _vjp(result: Node, g: tuple[Node | None, ...]) -> tuple[Node | None, ...]:
     carry, xs, captures = split(result)
     attrs = result.attrs
     given = [part is not None for part in g]
-    made = adjoint(attrs["body"], len(carry), len(xs), given, attrs["recompute"])
+    made = adjoint(attrs["body"], len(carry), len(xs), given, again=attrs["recompute"])
     tape = recording(result, made.recorded)
     (length,), back = attrs["length"], not attrs["reverse"]
     return unwound(made, g, Turns(carry, xs, captures, tape, length, back))

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from graphc.autodiff.reverse import cotangents, dependents, has_floats
 from graphc.control.bodies import Body, cut, is_sunk, parameter_like
 from graphc.ir import dims
@@ -40,19 +42,34 @@ class Adjoint:
     rows: tuple[int, ...]
 
 
-def adjoint(graph: Graph, carries: int, rows: int, given: Sequence[bool], again: bool) -> Adjoint:
+def adjoint(
+    graph: Graph,
+    carries: int,
+    rows: int,
+    given: Sequence[bool],
+    *,
+    again: bool,
+    counts: bool = False,
+) -> Adjoint:
     """The turn backwards, where some results of the loop have cotangents.
 
-    With `again`, nothing but the carry is recorded.
+    With `again`, nothing but the carry is recorded. If the tape `counts`, it tells the number of
+    turns, so something is recorded in any case.
     """
-    return _Turning(graph, carries, rows, given, again).make()
+    return _Turning(graph, carries, rows, given, again, counts).make()
 
 
 class _Turning:
     def __init__(
-        self, graph: Graph, carries: int, rows: int, given: Sequence[bool], again: bool
+        self,
+        graph: Graph,
+        carries: int,
+        rows: int,
+        given: Sequence[bool],
+        again: bool,
+        counts: bool,
     ) -> None:
-        self.graph, self.carries, self.again = graph, carries, again
+        self.graph, self.carries, self.again, self.counts = graph, carries, again, counts
         places = graph.placeholders
         self.carry = places[:carries]
         self.rows = places[carries : carries + rows]
@@ -97,6 +114,8 @@ class _Turning:
         returned += [ops.add(total, part) for total, part in zip(sums, into, strict=True)]
         returned += along
         tape = _Tape(seeds, self.carry, (*self.rows, *self.captures), self.again).of(returned)
+        if self.counts and not tape:
+            tape = [ops.constant(value=np.zeros((), np.bool_))]
         count = len(self.carried)
         parameters = [*seeds[:count], *sums, *self.rows, *seeds[count:], *tape, *self.captures]
         body = cut(f"{self.graph.name}_vjp", parameters, returned)

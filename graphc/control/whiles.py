@@ -67,7 +67,7 @@ def _vjp(result: Node, g: tuple[Node | None, ...]) -> tuple[Node | None, ...]:
     """A scan over the tape, from the last turn to the first."""
     attrs, states = result.attrs, result.attrs["states"]
     given = [part is not None for part in g]
-    made = adjoint(attrs["body"], states, 0, given, attrs["recompute"])
+    made = adjoint(attrs["body"], states, 0, given, again=attrs["recompute"], counts=True)
     tape = recording(result, made.recorded)
     state, captures = result.inputs[:states], result.inputs[states:]
     return unwound(made, g, Turns(state, (), captures, tape, symbol(attrs["turns"]), True))

@@ -81,13 +81,14 @@ def memory_of(
     """
     graph, plan, sharing = compilation.prepared, compilation.plan, compilation.sharing
     assert graph is not None and plan is not None and sharing is not None
+    assert compilation.schedule is not None
     pairs = zip(graph.updates, sharing.in_place, strict=True)
     found = {
         name: _bytes(total(nodes), sizes)
         for name, nodes in (
             ("inputs", compilation.graph.placeholders),
             ("variables", graph.variables),
-            ("constants", constants(graph)),
+            ("constants", constants(graph, compilation.schedule)),
             ("outputs", graph.outputs),
             ("updates", [value for (_, value), in_place in pairs if not in_place]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -47,14 +47,17 @@ class Graph:
         return found
 
 
-def topological(roots: Iterable[Node]) -> list[Node]:
-    """Every node that the roots depend on, inputs before users, in a fixed order. Linear."""
+def topological(roots: Iterable[Node], given: Container[Node] = ()) -> list[Node]:
+    """Every node that the roots depend on, inputs before users, in a fixed order. Linear.
+
+    What stands before nodes that are given is left out.
+    """
     done: dict[Node, None] = {}  # in order
     stack = list(reversed(list(roots)))
     while stack:
         node = stack[-1]
         missing = [operand for operand in node.inputs if operand not in done]
-        if missing:
+        if missing and node not in given:
             stack.extend(reversed(missing))
             continue
         stack.pop()

@@ -21,8 +21,10 @@ MOST_LAUNCHES = 64
 def in_batches(schedule: Schedule, graph: Graph, sharing: Sharing) -> Schedule:
     """The schedule with launches marked that may run beside the one before them.
 
-    A launch with checks runs alone, since those after it must not run if one fails.
+    A launch with checks runs alone, since those after it must not run if one fails. No batch goes
+    beyond the bounds of a loop or branch.
     """
+    bounds = {bound for region in schedule.regions for bound in region.bounds}
     memory = dict(sharing.home)
     pairs = zip(graph.updates, sharing.in_place, strict=True)
     memory |= {value: variable for (variable, value), in_place in pairs if in_place}
@@ -30,9 +32,10 @@ def in_batches(schedule: Schedule, graph: Graph, sharing: Sharing) -> Schedule:
     read: set[Temporary] = set()
     written: set[Temporary] = set()
     count = 0
-    for launch in schedule.launches:
+    for number, launch in enumerate(schedule.launches):
         reads, writes = _accesses(launch, memory)
         alone = launch.sites or not launches or launches[-1].sites or count == MOST_LAUNCHES
+        alone = alone or number in bounds
         beside = not alone and not (written & (reads | writes) or read & writes)
         if beside:
             read, written, count = read | reads, written | writes, count + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.schedule.kernel import Schedule, Workspace
+from graphc.schedule.regions import Region
 
 Temporary = Node | Workspace
 
@@ -29,18 +30,40 @@ def live_ranges(
     """The range of every buffer in a schedule that is not among those given from outside.
 
     Buffers that lie in another one's memory, their `home`, count as that one. What a launch uses
-    is in use as long as the launches that may run at the same time.
+    is in use as long as the launches that may run at the same time; what a loop has from before
+    it, as long as the loop.
     """
     ranges: dict[Temporary, LiveRange] = {}
+
+    def use(operand: Temporary, first: int, last: int) -> None:
+        buffer = home.get(operand, operand) if home else operand
+        if buffer in given:
+            return
+        known = ranges.get(buffer)
+        first, last = (min(known.first, first), max(known.last, last)) if known else (first, last)
+        ranges[buffer] = LiveRange(_bytes(buffer), first, last)
+
     for batch in schedule.batches():
         for operand in (b for k in batch for b in schedule.launches[k].buffers):
-            buffer = home.get(operand, operand) if home else operand
-            if buffer in given:
-                continue
-            known = ranges.get(buffer)
-            first = known.first if known else batch[0]
-            ranges[buffer] = LiveRange(_bytes(buffer), first, batch[-1])
+            use(operand, batch[0], batch[-1])
+    for region in reversed(schedule.regions):  # inner ones first
+        for buffer in region.used():
+            use(buffer, region.first, region.end - 1)
+        for inside in _used(schedule, region):
+            known = ranges.get(home.get(inside, inside) if home else inside)
+            if known is not None and known.first < region.first:
+                use(inside, known.first, region.end - 1)
     return ranges
+
+
+def _used(schedule: Schedule, region: Region) -> set[Temporary]:
+    """What launches and regions inside of a region use."""
+    inside = schedule.launches[region.first : region.end]
+    used: set[Temporary] = {buffer for launch in inside for buffer in launch.buffers}
+    for other in schedule.regions:
+        if region.first <= other.first and other.end <= region.end:
+            used.update(other.used())
+    return used
 
 
 def _bytes(buffer: Temporary) -> Size:

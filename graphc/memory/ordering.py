@@ -2,7 +2,7 @@
 
 A variable's buffer can be written to once nothing reads its old value any more and no check can
 fail any more. So launches that write new values wait for those, where no dependency forbids it;
-all others keep their order.
+all others keep their order. Schedules with loops and branches stay as they are.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from graphc.schedule.kernel import Launch, Schedule
 
 def ordered(schedule: Schedule, graph: Graph) -> Schedule:
     """The schedule with launches that replace variables after those that need the old values."""
-    if not graph.updates:
+    if not graph.updates or schedule.regions:
         return schedule
     order = _Order(schedule.launches, graph).find()
     return replace(schedule, launches=tuple(schedule.launches[k] for k in order))

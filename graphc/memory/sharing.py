@@ -6,6 +6,7 @@ temporary, or the old value of a variable that the launch's result replaces.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from graphc.memory.in_place import may_share
 from graphc.memory.live import Temporary
 from graphc.memory.store_order import with_stores_after_reads
 from graphc.schedule.kernel import Kernel, Launch, Schedule
+from graphc.schedule.regions import Region, Repeat, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,19 @@ def share(
 
 class _Sharing:
     def __init__(self, schedule: Schedule, graph: Graph, given: Mapping[Temporary, object]) -> None:
-        self.launches = schedule.launches
+        self.launches, self.regions = schedule.launches, schedule.regions
         self.given = given
         self.results = {*graph.outputs, *(value for _, value in graph.updates)}
         self.updates = graph.updates
-        self.last = _last_uses(schedule.launches)
+        self.last = _last_uses(schedule)
         self.checks = max((k for k, one in enumerate(self.launches) if one.sites), default=-1)
+        loops = [region for region in self.regions if isinstance(region, Repeat)]
+        self.checks = max([self.checks, *(loop.end - 1 for loop in loops)])  # a Ctrl-C ends them
+        self.states = [(loop, state) for loop in loops for state in loop.states]
+        self.kept: set[Temporary] = {
+            buffer for _, state in self.states for buffer in (state.held, state.following)
+        }
+        self.kept |= _written_twice(schedule)
         self.home: dict[Temporary, Temporary] = {}
         self.pairs: list[Pair] = []
         self.chosen: dict[int, list[Pair]] = {}
@@ -74,11 +83,14 @@ class _Sharing:
             if is_written
         }
         in_place = tuple(
-            self._replaces(variable, value, written[value]) for variable, value in self.updates
+            value in written and self._replaces(variable, value, written[value])
+            for variable, value in self.updates
         )
         over = {value for (_, value), yes in zip(self.updates, in_place, strict=True) if yes}
         for number, launch in enumerate(self.launches):
             self._take_over(number, launch, over)
+        for loop, state in self.states:
+            self._stay(loop, state)
         home = {buffer: self._root(buffer) for buffer in self.home}
         return Sharing(tuple(self.pairs), home, in_place)
 
@@ -92,6 +104,8 @@ class _Sharing:
         """
         launch = self.launches[number]
         if self.checks >= number or self.last.get(variable, -1) > number:
+            return False
+        if any(region.first <= number < region.end for region in self.regions):
             return False
         if not _same_size(variable, value):
             return False
@@ -111,10 +125,13 @@ class _Sharing:
             if isinstance(buffer, Node)
             and not is_written
             and buffer not in self.given
+            and buffer not in self.kept
             and self.last[buffer] == number
         ]
         for w, (result, is_written) in operands:
             if not is_written or not isinstance(result, Node) or result in over:
+                continue
+            if result in self.kept:
                 continue
             for r, buffer in dying:
                 pair = Pair(number, w, r)
@@ -144,6 +161,32 @@ class _Sharing:
         self.chosen[pair.launch] = pairs
         self.pairs.append(pair)
         return True
+
+    # Loops -----------------------------------------------------------------------------------
+
+    def _stay(self, loop: Repeat, state: State) -> None:
+        """Let the next state be written over the one that a turn reads, if nothing reads it later.
+
+        Else the two change places when the turn ends.
+        """
+        turn = range(loop.first, loop.end)
+        writers = [k for k in turn if (state.following, True) in _operands(self.launches[k])]
+        readers = [k for k in turn if state.held in self.launches[k].operands]
+        inner = [r for r in self.regions if loop.first <= r.first and r.end <= loop.end]
+        if len(writers) != 1 or max(readers, default=-1) > writers[0]:
+            return
+        (number,) = writers
+        if any(r is not loop and r.first <= number < r.end for r in inner):
+            return
+        used = {buffer for r in inner if r is not loop for buffer in r.used()}
+        if state.held in used or state.following in used:
+            return
+        launch = self.launches[number]
+        if number in readers:
+            places = launch.operands.index(state.following), launch.operands.index(state.held)
+            if not self._accepts(Pair(number, *places)):
+                return
+        self.home[state.following] = state.held
 
     # Kernels ---------------------------------------------------------------------------------
 
@@ -194,8 +237,35 @@ def _operands(launch: Launch) -> Iterator[tuple[Temporary, bool]]:
         yield buffer, argument.written
 
 
-def _last_uses(launches: Sequence[Launch]) -> dict[Temporary, int]:
-    return {buffer: k for k, launch in enumerate(launches) for buffer in launch.operands}
+def _last_uses(schedule: Schedule) -> dict[Temporary, int]:
+    """The last launch that uses each buffer; one behind a loop that has it from before it."""
+    last: dict[Temporary, int] = {}
+    first: dict[Temporary, int] = {}
+    for k, launch in enumerate(schedule.launches):
+        for buffer in launch.operands:
+            first.setdefault(buffer, k)
+            last[buffer] = k
+    for region in reversed(schedule.regions):
+        for buffer in region.used():
+            last[buffer] = max(last.get(buffer, 0), region.end)
+        for buffer in _operands_in(schedule, region):
+            if first[buffer] < region.first:
+                last[buffer] = max(last[buffer], region.end)
+    return last
+
+
+def _operands_in(schedule: Schedule, region: Region) -> set[Temporary]:
+    inside = schedule.launches[region.first : region.end]
+    return {buffer for launch in inside for buffer in launch.operands}
+
+
+def _written_twice(schedule: Schedule) -> set[Temporary]:
+    """Results of branches, which each of them writes."""
+    if not schedule.regions:
+        return set()
+    operands = (pair for launch in schedule.launches for pair in _operands(launch))
+    count = Counter(buffer for buffer, is_written in operands if is_written)
+    return {buffer for buffer, times in count.items() if times > 1}
 
 
 def _same_size(left: Node, right: Node) -> bool:

@@ -17,7 +17,7 @@ from graphc.runtime.call_record import CallRecord, ProgramRecord
 from graphc.runtime.call_type import connect, native_type
 from graphc.runtime.feeds import as_input
 from graphc.runtime.fetches import Fetches
-from graphc.runtime.native import failed_check
+from graphc.runtime.native import failure
 
 if TYPE_CHECKING:
     from graphc.runtime.step import Step
@@ -80,7 +80,7 @@ class BoundStep:
     def _fail(self, number: int, index: int, size: int) -> None:
         executable = self.executable
         assert executable is not None
-        raise failed_check(executable.sites[number - 1], index, size)
+        raise failure(executable, number, index, size)
 
     def _wake(self) -> None:
         self._step.wake()

@@ -11,12 +11,13 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 
-from graphc.codegen.executable import Executable, Role, Site
+from graphc.codegen.executable import LIMIT, Executable, Role, Site
+from graphc.codegen.interrupts import INTERRUPTED, OUT_OF_MEMORY
 from graphc.codegen.program import CLOCK
-from graphc.errors import LinAlgError, OutOfRangeError
+from graphc.errors import GraphcError, IterationLimitError, LinAlgError, OutOfRangeError
 from graphc.ir import dims
 from graphc.memory.plan import ALIGNMENT, Layout
-from graphc.runtime import clock, lapack
+from graphc.runtime import clock, interrupts, lapack
 from graphc.runtime.binding import bind
 
 Array = np.ndarray[Any, Any]
@@ -130,7 +131,7 @@ class Native:
         self._arenas.append(arena)
         if status[0]:
             number, index, size = (int(part) for part in status[:3])
-            raise failed_check(self.executable.sites[number - 1], index, size)
+            raise failure(self.executable, number, index, size)
 
     def _take_arena(self, size: int) -> Array:
         """Memory for temporaries, from an earlier call if one is large enough."""
@@ -157,11 +158,24 @@ def _link(executable: Executable) -> Any:
 
 
 def _imported(name: str) -> int:
+    if name in interrupts.NAMES:
+        return interrupts.address(name)
     return clock.address() if name == CLOCK else lapack.address(name)
 
 
-def failed_check(site: Site, index: int, size: int) -> OutOfRangeError | LinAlgError:
-    """The error for an index or a matrix that a check has found."""
+def failure(executable: Executable, number: int, index: int, size: int) -> BaseException:
+    """What ended a run, given the three words of its status."""
+    if number == INTERRUPTED:
+        return interrupts.raised(index)
+    if number == OUT_OF_MEMORY:
+        return MemoryError("there is not enough memory for the tape of a loop")
+    return failed_check(executable.sites[number - 1], index, size)
+
+
+def failed_check(site: Site, index: int, size: int) -> GraphcError:
+    """The error for an index, a matrix or a number of turns that a check has found."""
+    if site.axis == LIMIT:
+        return IterationLimitError(site.failure, op=site.op, location=site.location)
     if site.failure:
         which = f"matrix {index - 1} of the stack" if site.axis else "the matrix"
         return LinAlgError(f"{which} {site.failure}", op=site.op, location=site.location)

@@ -10,11 +10,10 @@ import numpy as np
 from graphc.codegen.calls.layout import Feed as FeedField
 from graphc.codegen.calls.layout import Stacked, Steps
 from graphc.codegen.executable import Role
-from graphc.errors import LinAlgError, OutOfRangeError
 from graphc.runtime.call_code import CallCode
 from graphc.runtime.call_record import ProgramRecord, SignatureRecord
 from graphc.runtime.minibatches import Feed, Minibatches
-from graphc.runtime.native import failed_check
+from graphc.runtime.native import failure
 from graphc.runtime.words import address, words, zeros
 
 Array = np.ndarray[Any, Any]
@@ -58,10 +57,10 @@ class NativeLoop:
         """Run these steps; how many succeeded. The caller holds the lock of the variables."""
         return int(self._code.steps(address(self._words), first, end))
 
-    def error(self) -> OutOfRangeError | LinAlgError:
+    def error(self) -> BaseException:
         """What was wrong in the step that failed."""
         number, index, size = self._program.status(self._arena)
-        return failed_check(self._program.native.executable.sites[number - 1], index, size)
+        return failure(self._program.native.executable, number, index, size)
 
     def _feed(self, feed: Feed, slot: int) -> tuple[int, ...]:
         """A row of the struct `layout.Feed`."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
-from graphc.ir.lowering import BlockReduce, Pointwise, Reduce
+from graphc.ir.lowering import BlockReduce, Control, Part, Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import without_ones
@@ -62,6 +62,8 @@ class _Wish:
 
 def _wish(node: Node) -> _Wish:
     form = node.op.lowering
+    if isinstance(form, Control | Part):
+        return _Wish((), 0, firm=True, alone=True)
     if isinstance(form, Pointwise):
         return _Wish(extended(node), len(extended(node)))
     if isinstance(form, BlockReduce):

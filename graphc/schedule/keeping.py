@@ -90,6 +90,8 @@ def _most_repeated(node: Node) -> int:
 
 
 def _reason_for(node: Node, user: Node, cost: int, readers: int) -> str | None:
+    if user.op.kind is Kind.CONTROL:
+        return f"is read by the graphs of {user.op.name}"
     if user.op.kind is Kind.CONTRACTION:
         return _reason_for_product(node, user, cost, readers)
     if is_shared_out(user) and node is user.inputs[0]:

@@ -21,6 +21,7 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Site
 from graphc.schedule.kernel_text import text_of
 from graphc.schedule.reasons import Separation
+from graphc.schedule.regions import Region, Repeat
 from graphc.schedule.statements import Statement, roots_of, walk
 
 
@@ -143,16 +144,30 @@ class Schedule:
     """A program as kernels in the order in which they run.
 
     `separations` are the pairs of a value and a reader that are in different kernels, with reasons.
+    `regions`, outer ones first, are launches that run several times, or only if something holds.
     """
 
     launches: tuple[Launch, ...]
     separations: tuple[Separation, ...] = ()
+    regions: tuple[Region, ...] = ()
 
     def batches(self) -> list[range]:
         """The numbers of launches that may run at the same time, batch by batch."""
         starts = [k for k, launch in enumerate(self.launches) if not launch.beside]
         ends = [*starts[1:], len(self.launches)][: len(starts)]
         return [range(start, end) for start, end in zip(starts, ends, strict=True)]
+
+    def moving(self) -> list[Node]:
+        """Buffers without a fixed place: rows, and what has a size that is found on the way."""
+        if not self.regions:
+            return []
+        used = [buffer for launch in self.launches for buffer in launch.operands]
+        used += [buffer for region in self.regions for buffer in region.used()]
+        rows = [
+            row for region in self.regions if isinstance(region, Repeat) for row in region.moving()
+        ]
+        grown = [b for b in used if isinstance(b, Node) and any(map(dims.is_found, b.shape))]
+        return list(dict.fromkeys((*rows, *grown)))
 
     def distinct(self) -> list[Kernel]:
         """The kernels that differ, in order of first use."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.types import TupleType
 from graphc.schedule.alignment import aligned_dims, is_same_position
 from graphc.schedule.keeping import is_buffer, is_literal
 
@@ -29,6 +30,9 @@ def all_links(graph: Graph, reasons: dict[Node, str]) -> dict[Node, Links]:
             continue
         found: Links = {}
         for k, operand in enumerate(node.inputs):
+            if isinstance(operand.type, TupleType):
+                found[operand] = Link(0, False)
+                continue
             here = Link(aligned_dims(node, k), is_same_position(node, k))
             if operand in reasons or is_buffer(operand):
                 reached = {operand: Link(len(operand.shape), True)}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphc.errors import CompileError
-from graphc.ir.graph import Graph, topological
+from graphc.ir.graph import Graph, holds_graphs, rewrite, topological, with_inputs
 from graphc.ir.location import created_at
-from graphc.ir.lowering import Library, Scan, Scatter, Sort
+from graphc.ir.lowering import Library, Part, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.schedule.bands.cutting import Band
+from graphc.schedule.bands.cutting import Band, in_bands
 from graphc.schedule.bands.kernel import band_kernel
+from graphc.schedule.control import InLine, Parts, Prepared, is_held_by_loop
 from graphc.schedule.fusion import fuse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
@@ -22,17 +23,20 @@ from graphc.schedule.points import point_kernel
 from graphc.schedule.products import product_kernel
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.separation import separations
+from graphc.schedule.splitting import split_reductions
 
 
 def own_results(graph: Graph) -> Graph:
     """The graph with a node of its own, to be computed, for every output and update.
 
-    Feeds, variables, numbers and values asked for twice are copied, so every result is fresh.
+    Feeds, variables, numbers and values asked for twice are copied, so every result is fresh. So
+    are numbers that loops and branches read, which find them in memory.
     """
+    graph = _with_numbers_in_memory(graph)
     taken: set[Node] = set()
 
     def own(node: Node) -> Node:
-        if node in taken or is_buffer(node) or is_literal(node):
+        if node in taken or is_buffer(node) or is_literal(node) or is_held_by_loop(node):
             with created_at(node.location):
                 node = ops.identity(node)
         taken.add(node)
@@ -45,11 +49,34 @@ def own_results(graph: Graph) -> Graph:
     return replace(graph, nodes=tuple(nodes), outputs=outputs, updates=updates)
 
 
+def _with_numbers_in_memory(graph: Graph) -> Graph:
+    if not any(holds_graphs(node.op) for node in graph.nodes):
+        return graph
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        if holds_graphs(node.op):
+            with created_at(node.location):
+                inputs = tuple(ops.identity(x) if is_literal(x) else x for x in inputs)
+        return with_inputs(node, inputs)
+
+    return rewrite(graph, change)
+
+
 def schedule(graph: Graph, bands: tuple[Band, ...] = ()) -> Schedule:
     """Cut a graph into kernels in running order; every result must be a node of its own.
 
     CompileError for an op without a lowering.
     """
+    return InLine(_parts, prepared).schedule(graph, bands)
+
+
+def prepared(graph: Graph) -> Prepared:
+    """The graph as it is scheduled, and its bands."""
+    return in_bands(own_results(split_reductions(graph)))
+
+
+def _parts(graph: Graph, bands: tuple[Band, ...]) -> Parts:
+    """A graph's launches and the ops that hold graphs, in order."""
     for node in graph.nodes:
         if node.op.lowering is None:
             raise CompileError(
@@ -58,8 +85,12 @@ def schedule(graph: Graph, bands: tuple[Band, ...] = ()) -> Schedule:
                 location=node.location,
             )
     fusion = fuse(graph, bands)
-    launches = tuple(_launch(group, fusion) for group in fusion.groups)
-    return Schedule(launches, tuple(separations(fusion)))
+    groups = [g for g in fusion.groups if not isinstance(g.nodes[0].op.lowering, Part)]
+    parts = [
+        group.nodes[0] if holds_graphs(group.nodes[0].op) else _launch(group, fusion)
+        for group in groups
+    ]
+    return parts, list(separations(fusion))
 
 
 def _launch(group: Group, fusion: Fusion) -> Launch:

@@ -17,6 +17,8 @@ class Why(Enum):
     READER_IN_ORDER = "{r} takes elements in order ({r_op}), which is a kernel of its own"
     BAND = "{p} is worked out with a few rows of wide values at a time, a kernel of its own"
     IN_BAND = "{r} is worked out with a few rows of wide values at a time, a kernel of its own"
+    CONTROL = "{r} runs graphs of its own ({r_op}), which find what they read in memory"
+    PART = "{p} is a result of {p_op}, which runs graphs of its own"
     REREAD = "{r} reads every element of {p} over and over ({r_op})"
     ACROSS = "{r} takes elements of {p} from all its rows"
     ALL_ROWS = "{r} puts rows of {p} together, among which the work is shared out"

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from graphc.ir import dims
-from graphc.ir.lowering import BlockReduce, Library, Pointwise, Reduce, Scan, Scatter, Sort
+from graphc.ir.lowering import (
+    BlockReduce,
+    Control,
+    Library,
+    Part,
+    Pointwise,
+    Reduce,
+    Scan,
+    Scatter,
+    Sort,
+)
 from graphc.ir.node import Node
 from graphc.schedule.alignment import without_ones
 from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, grows_with
@@ -51,6 +61,10 @@ class _Question:
             return Why.BAND
         if self.home[self.reader].band is not None:
             return Why.IN_BAND
+        if isinstance(self.reader.op.lowering, Control):
+            return Why.CONTROL
+        if isinstance(self.producer.op.lowering, Control | Part):
+            return Why.PART
         if isinstance(self.producer.op.lowering, BlockReduce):
             return Why.PARTS
         if isinstance(self.producer.op.lowering, Scan | Scatter | Sort | Library):

@@ -1,0 +1,315 @@
+"""Branches and loops of a program's entry, around the launches of kernels.
+
+Kernels find their buffers by way of the pointer table. So a row of a sequence is an entry that
+moves on with every turn, and a state goes to the next turn by two entries changing places. Memory
+whose size is found on the way grows as it is needed, and is given back when the program is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from llvmlite import ir
+
+from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.interrupts import INTERRUPTED_NAME, OUT_OF_MEMORY
+from graphc.codegen.scopes import Scopes
+from graphc.codegen.threads.parallel import word
+from graphc.codegen.values import I8, I64, POINTER, VOID
+from graphc.ir import dims
+from graphc.ir.dims import Size
+from graphc.ir.node import Node
+from graphc.schedule.kernel import Launch, Schedule, Workspace
+from graphc.schedule.regions import Branch, Region, Repeat, Row
+from graphc.schedule.work import NANOSECOND, work
+
+#: `ptr graphc_reallocate(old, bytes)` and `void graphc_free(memory)`, as in C; who loads has them.
+REALLOCATE, FREE = "graphc_reallocate", "graphc_free"
+
+#: Launches of this work, at most, run between two questions whether there was a Ctrl-C.
+PATIENCE = 1_000_000 * NANOSECOND
+#: Turns between two questions, at most.
+MOST_TURNS = 1 << 20
+
+#: Bytes that memory which grows has at first.
+FEWEST_BYTES = 1024
+
+_NULL = ir.Constant(POINTER, None)
+ZERO, ONE = I64(0), I64(1)
+
+Places = Mapping[Node | Workspace, int]
+
+
+@dataclass(frozen=True)
+class Function:
+    """The entry under construction: where it writes, its table and status, and places in these."""
+
+    scopes: Scopes
+    elements: Elements
+    table: ir.Value
+    status: ir.Value
+    places: Places
+
+    @property
+    def builder(self) -> ir.IRBuilder:
+        return self.scopes.builder
+
+    def slot(self, buffer: Node | Workspace) -> ir.Value:
+        """The address of a buffer's entry in the table."""
+        return word(self.builder, self.table, self.places[buffer])
+
+    def pointer(self, buffer: Node | Workspace) -> ir.Value:
+        """Where a buffer lies now."""
+        return self.builder.load(self.slot(buffer), typ=POINTER)
+
+
+class Regions:
+    """Emits a schedule with its regions.
+
+    `batches` emits launches that follow one another; `sites` is the number of checks of launches,
+    behind which those of loops are numbered.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        function: Function,
+        batches: Callable[[int, int], None],
+        sites: int,
+    ) -> None:
+        self.schedule, self.at, self._batches = schedule, function, batches
+        self._memory = _Memory(function, self.leave) if schedule.regions else None
+        self._numbers = {id(region): k for k, region in enumerate(schedule.regions)}
+        self._sites = {id(region): sites + k for k, region in enumerate(limited(schedule.regions))}
+        self._turns = 0
+
+    def emit(self) -> None:
+        """Everything, in order; the function is left by its end."""
+        self._range(0, len(self.schedule.launches), self.schedule.regions)
+        self.leave(self.at.builder)
+
+    def leave(self, builder: ir.IRBuilder) -> None:
+        """Return from the function; nothing can be written behind it."""
+        if self._memory is not None:
+            self._memory.give_back(builder)
+        builder.ret_void()
+
+    def before(self, launch: Launch) -> None:
+        """Have memory for results of a launch whose sizes are found on the way."""
+        if self._memory is None:
+            return
+        pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
+        for argument, buffer in pairs:
+            if argument.written and isinstance(buffer, Node) and _is_found(buffer):
+                self._memory.need(buffer, self.at.elements.size(buffer.tensor.nbytes))
+
+    def _range(self, first: int, end: int, regions: Sequence[Region]) -> None:
+        """Launches, and the regions among them that are in no other of these."""
+        position = first
+        for k, region in enumerate(regions):
+            if not (position <= region.first and region.end <= end):
+                continue
+            self._batches(position, region.first)
+            self._region(region, regions[k + 1 :])
+            position = region.end
+        self._batches(position, end)
+
+    def _region(self, region: Region, inner: Sequence[Region]) -> None:
+        if isinstance(region, Branch):
+            self._branch(region, inner)
+        elif region.predicate is None:
+            self._counted(region, inner)
+        else:
+            self._while(region, inner)
+
+    def _branch(self, region: Branch, inner: Sequence[Region]) -> None:
+        holds = self._holds(region.predicate)
+        with self.at.scopes.either(holds) as other:
+            self._range(region.first, region.middle, inner)
+            other()
+            self._range(region.middle, region.end, inner)
+
+    def _holds(self, predicate: Node) -> ir.Value:
+        builder = self.at.builder
+        byte = builder.load(self.at.pointer(predicate), typ=I8)
+        return builder.icmp_unsigned("!=", byte, I8(0))
+
+    def _counted(self, region: Repeat, inner: Sequence[Region]) -> None:
+        length = self.at.elements.size(region.length)
+        for row in region.rows:
+            if row.written and _is_found(row.whole):
+                self._grow(row, length)
+        watch = _Watch(self.at, self.schedule, region, self.leave)
+        with self.at.scopes.loop(self._name(), ZERO, length) as turn:
+            builder = self.at.builder
+            place = turn
+            if region.reverse:
+                place = builder.sub(builder.sub(length, turn), ONE)
+            self._move(region, place)
+            self._range(region.first, region.end, inner)
+            self._exchange(region)
+            watch.look(turn)
+
+    def _while(self, region: Repeat, inner: Sequence[Region]) -> None:
+        watch = _Watch(self.at, self.schedule, region, self.leave)
+        with self.at.scopes.turns(self._name()) as (turn, go_on_if):
+            self._range(region.first, region.middle, inner)
+            go_on_if(self._holds(self._predicate(region)))
+            if region.most:
+                self._check_limit(region, turn)
+            for row in region.rows:
+                self._grow(row, self.at.builder.add(turn, ONE))
+            self._move(region, turn)
+            self._range(region.middle, region.end, inner)
+            self._exchange(region)
+            watch.look(turn)
+        self.at.scopes.bind(region.turns, turn)
+
+    def _predicate(self, region: Repeat) -> Node:
+        assert region.predicate is not None
+        return region.predicate
+
+    def _name(self) -> str:
+        self._turns += 1
+        return f"turn{self._turns}"
+
+    def _stride(self, row: Row) -> ir.Value:
+        return self.at.elements.size(row.row.tensor.nbytes)
+
+    def _grow(self, row: Row, turns: ir.Value) -> None:
+        """Have memory for so many rows of a stack."""
+        assert self._memory is not None
+        self._memory.need(row.whole, self.at.builder.mul(turns, self._stride(row)))
+
+    def _move(self, region: Repeat, place: ir.Value) -> None:
+        """Let rows be where they are in this turn."""
+        for row in region.rows:
+            builder = self.at.builder
+            offset = builder.mul(place, self._stride(row))
+            address = builder.gep(self.at.pointer(row.whole), [offset], source_etype=I8)
+            builder.store(address, self.at.slot(row.row))
+
+    def _exchange(self, region: Repeat) -> None:
+        """Let the next turn find the state where this one has left it."""
+        places = self.at.places
+        for state in region.states:
+            if places[state.held] == places[state.following]:
+                continue
+            old, new = self.at.pointer(state.held), self.at.pointer(state.following)
+            self.at.builder.store(new, self.at.slot(state.held))
+            self.at.builder.store(old, self.at.slot(state.following))
+
+    def _check_limit(self, region: Repeat, turn: ir.Value) -> None:
+        builder = self.at.builder
+        reached = builder.icmp_signed("==", turn, I64(region.most))
+        with builder.if_then(reached, likely=False):
+            builder.store(I64(1 + self._sites[id(region)]), self.at.status)
+            self.leave(builder)
+
+
+def limited(regions: Sequence[Region]) -> list[Repeat]:
+    """The loops that may not take more than so many turns."""
+    return [region for region in regions if isinstance(region, Repeat) and region.most]
+
+
+def _is_found(node: Node) -> bool:
+    return any(map(dims.is_found, node.shape))
+
+
+class _Memory:
+    """Memory that grows: for each buffer its address and bytes, on the stack of the entry."""
+
+    def __init__(self, function: Function, leave: Callable[[ir.IRBuilder], None]) -> None:
+        self._at, self._leave = function, leave
+        self._known: dict[int, ir.Value] = {}
+        module = function.scopes.function.module
+        self._reallocate = ir.Function(
+            module, ir.FunctionType(POINTER, [POINTER, I64]), name=REALLOCATE
+        )
+        self._free = ir.Function(module, ir.FunctionType(VOID, [POINTER]), name=FREE)
+        found = [b for b in function.places if isinstance(b, Node) and _is_found(b)]
+        self._count = len(found)
+        self._records = function.scopes.allocate(I64, 2 * self._count)
+        with function.scopes.allocations.goto_entry_block():
+            for k in range(2 * self._count):
+                builder = function.scopes.allocations
+                builder.store(ZERO, word(builder, self._records, k))
+
+    def need(self, buffer: Node, size: ir.Value) -> None:
+        """Let a buffer have so many bytes; what is in it stays."""
+        place = self._at.places[buffer]
+        number = self._known.setdefault(place, I64(2 * len(self._known)))
+        builder = self._at.builder
+        record = word(builder, self._records, number)
+        known = word(builder, record, 1)
+        has = builder.load(known, typ=I64)
+        with builder.if_then(builder.icmp_signed("<", has, size), likely=False):
+            wanted = _larger(builder, size, builder.mul(has, I64(2)))
+            wanted = _larger(builder, wanted, I64(FEWEST_BYTES))
+            memory = builder.call(self._reallocate, [builder.load(record, typ=POINTER), wanted])
+            with builder.if_then(builder.icmp_unsigned("==", memory, _NULL), likely=False):
+                builder.store(I64(OUT_OF_MEMORY), self._at.status)
+                self._leave(builder)
+            builder.store(memory, record)
+            builder.store(wanted, known)
+        builder.store(builder.load(record, typ=POINTER), self._at.slot(buffer))
+
+    def give_back(self, builder: ir.IRBuilder) -> None:
+        """Free all of it."""
+        for k in range(self._count):
+            memory = builder.load(word(builder, self._records, 2 * k), typ=POINTER)
+            with builder.if_then(builder.icmp_unsigned("!=", memory, _NULL), likely=False):
+                builder.call(self._free, [memory])
+
+
+def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
+class _Watch:
+    """Asks now and then whether a loop is to be ended from outside."""
+
+    def __init__(
+        self,
+        function: Function,
+        schedule: Schedule,
+        region: Repeat,
+        leave: Callable[[ir.IRBuilder], None],
+    ) -> None:
+        self._at, self._leave = function, leave
+        self._interval = _turns_between(schedule, region)
+
+    def look(self, turn: ir.Value) -> None:
+        """Ask, if it is time to."""
+        builder = self._at.builder
+        mask = I64(self._interval - 1)
+        due = builder.icmp_unsigned("==", builder.and_(turn, mask), mask)
+        with builder.if_then(due, likely=False):
+            asked = _interrupted(builder.module)
+            ended = builder.call(asked, [self._at.status])
+            with builder.if_then(builder.icmp_unsigned("!=", ended, ZERO), likely=False):
+                self._leave(builder)
+
+
+def _interrupted(module: ir.Module) -> ir.Function:
+    known = module.globals.get(INTERRUPTED_NAME)
+    return known or ir.Function(module, ir.FunctionType(I64, [POINTER]), name=INTERRUPTED_NAME)
+
+
+def _turns_between(schedule: Schedule, region: Repeat) -> int:
+    """A power of two of turns that take no longer than PATIENCE, as far as that is known."""
+    inside = schedule.launches[region.first : region.end]
+    total: Size = sum(launch.sized(work(launch.kernel)) for launch in inside)
+    turns = 1
+    known = total if isinstance(total, int) else PATIENCE
+    while turns < MOST_TURNS and 2 * turns * max(known, 4 * NANOSECOND) <= PATIENCE:
+        turns *= 2
+    return turns
+
+
+def imports(schedule: Schedule) -> tuple[str, ...]:
+    """The functions that a program with loops has from who loads it."""
+    if not schedule.regions:
+        return ()
+    return REALLOCATE, FREE, INTERRUPTED_NAME
