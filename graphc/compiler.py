@@ -263,6 +263,7 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
         plan=made.plan,
         kernel_count=len(made.kernels),
         launch_count=len(work.launches),
+        endless=bool(regions.imports(work)),
         work=work_of(work),
         compile_seconds=time.perf_counter() - started,
     )

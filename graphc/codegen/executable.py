@@ -83,8 +83,9 @@ class Executable:
     three int64 that it sets when a check fails: 1 + the number of the site, the bad index and the
     size of the axis; and a thread pool, or null. `imports` are the names of library routines that
     the objects call, to be found when they are loaded. `work` is an estimate of a run, in the units
-    of `graphc.schedule.work`. `updated` are the variables that get new values; where `in_place` is
-    true, the slot of the new value may be given the memory of the old one.
+    of `graphc.schedule.work`; one that is `endless` has loops, which may take any time. `updated`
+    are the variables that get new values; where `in_place` is true, the slot of the new value may
+    be given the memory of the old one.
     """
 
     objects: tuple[bytes, ...]
@@ -102,6 +103,7 @@ class Executable:
     plan: MemoryPlan
     kernel_count: int
     launch_count: int
+    endless: bool
     work: Size
     compile_seconds: float
 

@@ -27,10 +27,10 @@ from graphc.schedule.work import NANOSECOND, work
 #: `ptr graphc_reallocate(old, bytes)` and `void graphc_free(memory)`, as in C; who loads has them.
 REALLOCATE, FREE = "graphc_reallocate", "graphc_free"
 
-#: Launches of this work, at most, run between two questions whether there was a Ctrl-C.
+#: Work between two questions whether there was a Ctrl-C.
 PATIENCE = 1_000_000 * NANOSECOND
-#: Turns between two questions, at most.
-MOST_TURNS = 1 << 20
+#: What a turn takes besides its launches.
+OVERHEAD = 4 * NANOSECOND
 
 #: Bytes that memory which grows has at first.
 FEWEST_BYTES = 1024
@@ -79,8 +79,9 @@ class Regions:
         sites: int,
     ) -> None:
         self.schedule, self.at, self._batches = schedule, function, batches
-        self._memory = _Memory(function, self.leave) if schedule.regions else None
-        self._numbers = {id(region): k for k, region in enumerate(schedule.regions)}
+        loops = any(isinstance(region, Repeat) for region in schedule.regions)
+        self._memory = _Memory(function, self.leave) if loops else None
+        self._watch = _Watch(function, self.leave) if loops else None
         self._sites = {id(region): sites + k for k, region in enumerate(limited(schedule.regions))}
         self._turns = 0
 
@@ -140,7 +141,6 @@ class Regions:
         for row in region.rows:
             if row.written and _is_found(row.whole):
                 self._grow(row, length)
-        watch = _Watch(self.at, self.schedule, region, self.leave)
         with self.at.scopes.loop(self._name(), ZERO, length) as turn:
             builder = self.at.builder
             place = turn
@@ -149,10 +149,9 @@ class Regions:
             self._move(region, place)
             self._range(region.first, region.end, inner)
             self._exchange(region)
-            watch.look(turn)
+            self._look(region)
 
     def _while(self, region: Repeat, inner: Sequence[Region]) -> None:
-        watch = _Watch(self.at, self.schedule, region, self.leave)
         with self.at.scopes.turns(self._name()) as (turn, go_on_if):
             self._range(region.first, region.middle, inner)
             go_on_if(self._holds(self._predicate(region)))
@@ -163,7 +162,7 @@ class Regions:
             self._move(region, turn)
             self._range(region.middle, region.end, inner)
             self._exchange(region)
-            watch.look(turn)
+            self._look(region)
         self.at.scopes.bind(region.turns, turn)
 
     def _predicate(self, region: Repeat) -> Node:
@@ -199,6 +198,10 @@ class Regions:
             old, new = self.at.pointer(state.held), self.at.pointer(state.following)
             self.at.builder.store(new, self.at.slot(state.held))
             self.at.builder.store(old, self.at.slot(state.following))
+
+    def _look(self, region: Repeat) -> None:
+        assert self._watch is not None
+        self._watch.look(self.at.elements.size(_work_of_turn(self.schedule, region)))
 
     def _check_limit(self, region: Repeat, turn: ir.Value) -> None:
         builder = self.at.builder
@@ -268,48 +271,53 @@ def _larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
 
 
 class _Watch:
-    """Asks now and then whether a loop is to be ended from outside."""
+    """Asks now and then whether a run is to be ended from outside.
 
-    def __init__(
-        self,
-        function: Function,
-        schedule: Schedule,
-        region: Repeat,
-        leave: Callable[[ir.IRBuilder], None],
-    ) -> None:
+    Every turn takes what it works from a number that all loops of the program have in common; when
+    that is used up, it is time to ask.
+    """
+
+    def __init__(self, function: Function, leave: Callable[[ir.IRBuilder], None]) -> None:
         self._at, self._leave = function, leave
-        self._interval = _turns_between(schedule, region)
+        self._left = function.scopes.allocate(I64)
+        with function.scopes.allocations.goto_entry_block():
+            function.scopes.allocations.store(I64(PATIENCE), self._left)
+        kind = ir.FunctionType(I64, [POINTER])
+        self._ask = ir.Function(function.scopes.function.module, kind, name=INTERRUPTED_NAME)
 
-    def look(self, turn: ir.Value) -> None:
-        """Ask, if it is time to."""
+    def look(self, done: ir.Value) -> None:
+        """Ask, if it is time to, once so much work is done."""
         builder = self._at.builder
-        mask = I64(self._interval - 1)
-        due = builder.icmp_unsigned("==", builder.and_(turn, mask), mask)
-        with builder.if_then(due, likely=False):
-            asked = _interrupted(builder.module)
-            ended = builder.call(asked, [self._at.status])
+        left = builder.sub(builder.load(self._left, typ=I64), done)
+        builder.store(left, self._left)
+        with builder.if_then(builder.icmp_signed("<", left, ZERO), likely=False):
+            builder.store(I64(PATIENCE), self._left)
+            ended = builder.call(self._ask, [self._at.status])
             with builder.if_then(builder.icmp_unsigned("!=", ended, ZERO), likely=False):
                 self._leave(builder)
 
 
-def _interrupted(module: ir.Module) -> ir.Function:
-    known = module.globals.get(INTERRUPTED_NAME)
-    return known or ir.Function(module, ir.FunctionType(I64, [POINTER]), name=INTERRUPTED_NAME)
+def _work_of_turn(schedule: Schedule, region: Repeat) -> Size:
+    """What one turn works, loops inside of it apart."""
+    loops = [
+        other
+        for other in schedule.regions
+        if isinstance(other, Repeat) and other is not region and _is_inside(other, region)
+    ]
+    total: Size = OVERHEAD
+    for k in range(region.first, region.end):
+        if not any(loop.first <= k < loop.end for loop in loops):
+            launch = schedule.launches[k]
+            total = total + launch.sized(work(launch.kernel))
+    return total
 
 
-def _turns_between(schedule: Schedule, region: Repeat) -> int:
-    """A power of two of turns that take no longer than PATIENCE, as far as that is known."""
-    inside = schedule.launches[region.first : region.end]
-    total: Size = sum(launch.sized(work(launch.kernel)) for launch in inside)
-    turns = 1
-    known = total if isinstance(total, int) else PATIENCE
-    while turns < MOST_TURNS and 2 * turns * max(known, 4 * NANOSECOND) <= PATIENCE:
-        turns *= 2
-    return turns
+def _is_inside(region: Region, other: Region) -> bool:
+    return other.first <= region.first and region.end <= other.end
 
 
 def imports(schedule: Schedule) -> tuple[str, ...]:
     """The functions that a program with loops has from who loads it."""
-    if not schedule.regions:
+    if not any(isinstance(region, Repeat) for region in schedule.regions):
         return ()
     return REALLOCATE, FREE, INTERRUPTED_NAME

@@ -15,6 +15,7 @@ from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code
 from graphc.passes.fma import contract
 from graphc.passes.folding import fold_constants
+from graphc.passes.loops import hoist_invariants, merge_loops, prune_loops
 from graphc.passes.unify_dims import unify_dims
 
 
@@ -34,6 +35,8 @@ class Pass:
 #: What a compilation runs. Products are contracted before dims are unified: the graph's guards
 #: depend on what else is fetched, and which FMAs there are must not.
 PASSES: tuple[Pass, ...] = (
+    Pass("merge_loops", merge_loops, "loops that go through the same states become one"),
+    Pass("prune_loops", prune_loops, "loops leave what is read, and take what that needs"),
     Pass("dce", drop_dead_code, "nodes on which nothing depends go"),
     Pass("cse", share, "nodes that compute the same become one"),
     Pass("fold", fold_constants, "what depends on no input is computed now"),
@@ -41,6 +44,10 @@ PASSES: tuple[Pass, ...] = (
     Pass("fma", contract, "a product and the sum that uses it round once", settings.FMA),
     Pass("unify_dims", unify_dims, "dims that guards make equal become one dim"),
     Pass("simplify", canonicalize, "rules again, for what unified dims have shown"),
+    Pass(
+        "hoist", hoist_invariants, "what is the same in every turn of a loop is computed before it"
+    ),
+    Pass("prune", prune_loops, "what loops need no more once that is done goes"),
 )
 
 

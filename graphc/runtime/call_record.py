@@ -148,7 +148,7 @@ class SignatureRecord:
             self.words[field] = address(memory)
         self.words[Signature.OWNER] = id(self)
         self.words[Signature.ARENA_BYTES] = record.temporaries_at + self.temporaries
-        self.words[Signature.RELEASES] = int(self.is_long)
+        self.words[Signature.RELEASES] = int(self.is_long or executable.endless)
         self._blocks: list[Array | None] = [None] * (MOST_BLOCKS * len(found.outputs))
         self.words[Signature.BLOCKS] = id(self._blocks)
         self.words[Signature.POOL] = pool.address if self.is_long else 0
