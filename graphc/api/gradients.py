@@ -12,7 +12,7 @@ from graphc.api.shapes import as_list, filled
 from graphc.api.tensor import Tensor
 from graphc.api.value import Value
 from graphc.autodiff.forward import tangents as forward_accumulation
-from graphc.autodiff.reverse import cotangents, is_differentiable
+from graphc.autodiff.reverse import cotangents, has_floats, is_differentiable
 from graphc.ir.dims import unify
 from graphc.ir.graph import topological
 from graphc.ir.node import Node
@@ -70,7 +70,7 @@ def depends_on(ys: Tensors, xs: Tensors) -> list[bool]:
     reached = {y.node for y in y_list if y.dtype.is_float}
     for node in reversed(order):
         if node in reached and is_differentiable(node):
-            reached.update(operand for operand in node.inputs if operand.dtype.is_float)
+            reached.update(operand for operand in node.inputs if has_floats(operand))
     return [x.node in reached for x in x_list]
 
 

@@ -1,8 +1,8 @@
 """`i64 graphc_interrupted(status)`: whether a Ctrl-C, or another signal, is to end the run.
 
 It lets Python call the handlers of signals that have come. If one of them raises, the exception is
-left in `status` behind `INTERRUPTED`, as an address with a reference to it. It is called without the
-GIL; only on Python's main thread does it find anything.
+left in `status` behind `INTERRUPTED`, as an address with a reference to it. It is called without
+the GIL; only on Python's main thread does it find anything.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.control.bodies import results, returning
 from graphc.control.moving import moving
+from graphc.control.summing import sum_over_turns
 from graphc.control.taping import Adjoint, adjoint
 from graphc.control.typing import check_body, check_same, types_of
 from graphc.ir.dims import Size
@@ -107,8 +108,8 @@ def unwound(made: Adjoint, g: Sequence[Node | None], turns: Turns) -> tuple[Node
     """Cotangents of the operands of a loop, by one over its turns from the last to the first."""
     inits = [or_zeros(g[k], turns.carry[k]) for k in made.carried]
     inits += [zeros_like(turns.captures[k]) for k in made.summed]
-    stacks = present([g[k] for k in made.stacks])
-    rows = [*turns.xs, *stacks, *turns.tape]
+    given = present([g[k] for k in made.stacks])
+    rows = [*turns.xs, *given, *turns.tape]
     back = scan(
         *inits, *rows, *turns.captures, *made.body.captures, body=made.body.graph,
         carries=len(inits), xs=len(rows), length=(turns.length,), reverse=turns.reverse,
@@ -120,7 +121,12 @@ def unwound(made: Adjoint, g: Sequence[Node | None], turns: Turns) -> tuple[Node
     summed = (before + k for k in made.summed)
     found |= dict(zip(summed, parts[len(made.carried) :], strict=False))
     along = (len(turns.carry) + k for k in made.rows)
-    found |= dict(zip(along, parts[len(inits) :], strict=True))
+    found |= dict(zip(along, parts[len(inits) :], strict=False))
+    stacks = dict(zip(made.given, turns.xs, strict=True))
+    stacks |= dict(zip(made.recorded, turns.tape, strict=True))
+    stacks |= dict(zip(made.left, parts[len(inits) + len(made.rows) :], strict=True))
+    for k, part in made.later:
+        found[before + k] = sum_over_turns(part, stacks.__getitem__)
     return tuple(found.get(k) for k in range(before + len(turns.captures)))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.autodiff.reverse import cotangents, dependents, has_floats
 from graphc.control.bodies import Body, cut, is_sunk, parameter_like
+from graphc.control.summing import rows_of_sum
 from graphc.ir import dims
 from graphc.ir.graph import Graph, topological
 from graphc.ir.node import Node
@@ -31,7 +32,9 @@ class Adjoint:
 
     The parameters of the body are cotangents of the carry, by `carried`, and sums for captures, by
     `summed`; then the rows of the sequences, of the cotangents of `stacks` and of the tape; then
-    the captures. It returns the first two anew, then cotangents of the rows, by `rows`.
+    the captures. It returns the first two anew, then cotangents of the rows, by `rows`, and what is
+    `left`. The captures of `later` get sums over all turns when the loop is over; `given` are the
+    rows of the sequences.
     """
 
     body: Body
@@ -40,6 +43,9 @@ class Adjoint:
     summed: tuple[int, ...]
     stacks: tuple[int, ...]
     rows: tuple[int, ...]
+    left: tuple[Node, ...]
+    later: tuple[tuple[int, Node], ...]
+    given: tuple[Node, ...]
 
 
 def adjoint(
@@ -106,22 +112,58 @@ class _Turning:
         back, others = found[: len(self.carried)], found[len(self.carried) :]
         rows, along = _present(rows, others[: len(rows)])
         summed, into = _present(summed, others[len(others) - len(summed) :])
-        sums = [parameter_like(part) for part in into]
+        back_nodes = _dependents([*back, *along, *into], seeds)
+        later = {} if self.counts else self._later(summed, into)
+        kept = [(k, part) for k, part in zip(summed, into, strict=True) if k not in later]
+        sums = [parameter_like(part) for _, part in kept]
         returned = [
             zeros_like(place) if part is None else part
             for part, place in zip(back, (self.carry[k] for k in self.carried), strict=True)
         ]
-        returned += [ops.add(total, part) for total, part in zip(sums, into, strict=True)]
+        returned += [ops.add(total, part) for total, (_, part) in zip(sums, kept, strict=True)]
         returned += along
-        tape = _Tape(seeds, self.carry, (*self.rows, *self.captures), self.again).of(returned)
+        wanted_rows = dict.fromkeys(row for _, found in later.values() for row in found)
+        left = [row for row in wanted_rows if row in back_nodes]
+        taped = [row for row in wanted_rows if row not in back_nodes and row not in self.rows]
+        tape = _Tape(seeds, self.carry, (*self.rows, *self.captures), self.again).of(
+            [*returned, *left], taped
+        )
         if self.counts and not tape:
             tape = [ops.constant(value=np.zeros((), np.bool_))]
         count = len(self.carried)
         parameters = [*seeds[:count], *sums, *self.rows, *seeds[count:], *tape, *self.captures]
-        body = cut(f"{self.graph.name}_vjp", parameters, returned)
+        body = cut(f"{self.graph.name}_vjp", parameters, [*returned, *left])
         return Adjoint(
-            body, tuple(tape), tuple(self.carried), tuple(summed), tuple(self.stacks), tuple(rows)
+            body,
+            tuple(tape),
+            tuple(self.carried),
+            tuple(k for k, _ in kept),
+            tuple(self.stacks),
+            tuple(rows),
+            tuple(left),
+            tuple((k, part) for k, (part, _) in later.items()),
+            tuple(self.rows),
         )
+
+    def _later(
+        self, summed: Sequence[int], into: Sequence[Node]
+    ) -> dict[int, tuple[Node, list[Node]]]:
+        """What is summed over all turns when the loop is over: the terms, and rows for them."""
+        found: dict[int, tuple[Node, list[Node]]] = {}
+        for k, part in zip(summed, into, strict=True):
+            rows = None if self.again else rows_of_sum(part)
+            if rows is not None and not any(row in self.captures for row in rows):
+                found[k] = part, rows
+        return found
+
+
+def _dependents(ends: Sequence[Node | None], starts: Sequence[Node]) -> set[Node]:
+    """Everything on the way to the ends that depends on one of the starts."""
+    found = set(starts)
+    for node in topological([end for end in ends if end is not None]):
+        if any(operand in found for operand in node.inputs):
+            found.add(node)
+    return found
 
 
 def _present(numbers: list[int], parts: Sequence[Node | None]) -> tuple[list[int], list[Node]]:
@@ -140,8 +182,11 @@ class _Tape:
         self.again = again
         self.leaves: dict[Node, dict[Node, None]] = {}
 
-    def of(self, returned: Sequence[Node]) -> list[Node]:
-        """The values to record, in order: enough to compute all that is read of the turn."""
+    def of(self, returned: Sequence[Node], taped: Sequence[Node] = ()) -> list[Node]:
+        """The values to record, in order: enough to compute all that is read of the turn.
+
+        Those of `taped` are recorded in any case.
+        """
         order = topological(returned)
         back = set(self.seeds)
         for node in order:
@@ -151,7 +196,8 @@ class _Tape:
         for node in order:
             if node in back:
                 read.update((operand, None) for operand in node.inputs if operand not in back)
-        kept: dict[Node, None] = {}
+        kept: dict[Node, None] = dict.fromkeys(taped)
+        self.leaves |= {node: {node: None} for node in taped}
         cheap = [node for node in order if node in read and self._is_cheap(node)]
         for node in order:
             if node in read and node not in cheap and node not in self.at_hand:

@@ -128,6 +128,15 @@ def _checked_labels(inference: Inference) -> tuple[Labels, Labels, Labels]:
     return found
 
 
+def labels_of(product: Node) -> tuple[Labels, Labels, Labels]:
+    """Labels for the axes of a product's operands, and of its result."""
+    if product.op is contract:
+        return _labels(attr(product, "subscripts"))
+    lead = tuple(f"stack{k}" for k in range(len(product.shape) - 2))
+    own = lead if len(product.inputs[1].shape) > 2 else ()
+    return (*lead, "row", "inner"), (*own, "inner", "column"), (*lead, "row", "column")
+
+
 def _inner(node: Node) -> Labels:
     left, _, to = _labels(attr(node, "subscripts"))
     return tuple(label for label in left if label not in to)
