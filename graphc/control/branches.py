@@ -18,7 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
 from graphc.ir.types import TupleType
 from graphc.ops.declaring import attr, zeros_like
 
@@ -103,7 +103,7 @@ cond = declare(
     OpDef(
         "cond", Kind.CONTROL, None,
         {name: AttrKind.GRAPH for name in NAMES},
-        _type, _reference, _vjp, _jvp, Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
         "One of two graphs, by a predicate; both give results of the same types.",
     )
 )  # fmt: skip

@@ -23,7 +23,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
 from graphc.ir.types import TensorType, TupleType
 from graphc.ops.declaring import attr, zeros_like
 
@@ -176,7 +176,7 @@ scan = declare(
             "body": AttrKind.GRAPH, "carries": AttrKind.INT, "xs": AttrKind.INT,
             "length": AttrKind.SHAPE, "reverse": AttrKind.BOOL, "recompute": AttrKind.BOOL,
         },
-        _type, _reference, _vjp, _jvp, Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
         "A loop along sequences, with a carry from turn to turn and rows that it leaves.",
     )
 )  # fmt: skip

@@ -23,7 +23,7 @@ from graphc.ir.graph import Graph, extract
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
 from graphc.ir.types import TupleType
 from graphc.ops.declaring import attr
 
@@ -101,7 +101,7 @@ while_loop = declare(
             "condition": AttrKind.GRAPH, "body": AttrKind.GRAPH, "states": AttrKind.INT,
             "turns": AttrKind.TEXT, "most": AttrKind.INT, "recompute": AttrKind.BOOL,
         },
-        _type, _reference, _vjp, _jvp, Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
         "A loop that goes on while a condition on its state holds.",
     )
 )  # fmt: skip

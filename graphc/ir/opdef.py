@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import AttributeValueError, DeclarationError
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, Size
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
@@ -76,6 +76,29 @@ Vjp = Callable[[Node, Any], "tuple[Node | None, ...]"]
 Jvp = Callable[[Node, "tuple[Node | None, ...]"], Any]
 
 
+#: Whether a value has a batch axis, which is always its first; for each result of a tuple.
+Batched = bool | tuple[bool, ...]
+#: batch(node, inputs that take the place of its own, which of them have the axis, its size) -> the
+#: node with the results for the whole batch, all of them with the axis unless it says otherwise.
+#: At least one input has the axis.
+Batch = Callable[[Node, tuple[Node, ...], tuple[Batched, ...], Size], "Node | PartlyBatched"]
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyBatched:
+    """A node that takes another's place in a batch, and which of its results have the axis."""
+
+    node: Node
+    batched: Batched
+
+
+@dataclass(frozen=True, slots=True)
+class NoBatching:
+    """Stands where a batching rule would: why the op has none."""
+
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Arg:
     """How to draw one input of a sample: shape, dtype (None: the one under test) and range.
@@ -112,6 +135,8 @@ class OpDef:
     - `reference(attrs, *arrays)` computes the result with NumPy; dims in attrs are ints by then,
       and graphs are functions from arrays to a list of arrays.
     - `vjp` and `jvp` build derivative nodes, or are a `NoDerivative` with the reason.
+    - `batch` builds the node that does for a batch at once what this one does for each of its
+      members, or is a `NoBatching` with the reason.
     - `lowering` says how an element is computed; None only for ops the compiler removes.
     - `dtypes` are those under test in `samples` (Arg.dtype None).
     - `exact`: the native result has the same bits as the reference, so constants may be folded.
@@ -126,6 +151,7 @@ class OpDef:
     reference: Callable[..., Any]
     vjp: Vjp | NoDerivative
     jvp: Jvp | NoDerivative
+    batch: Batch | NoBatching
     lowering: Lowering | None
     dtypes: tuple[DType, ...]
     samples: tuple[Sample, ...]
@@ -169,6 +195,7 @@ def _requirements(op: OpDef) -> Iterator[tuple[bool, str]]:
     yield callable(op.reference), "an op needs a NumPy reference"
     yield _is_derivative(op.vjp), "vjp must be a rule or a NoDerivative"
     yield _is_derivative(op.jvp), "jvp must be a rule or a NoDerivative"
+    yield _is_batching(op.batch), "batch must be a rule or a NoBatching"
     yield bool(op.dtypes), "an op needs the dtypes that it is tested with"
     unsampled = op.kind in (Kind.SOURCE, Kind.STRUCTURE, Kind.CONTROL)
     yield bool(op.samples) or unsampled, "an op needs samples for the registry test"
@@ -179,6 +206,10 @@ def _requirements(op: OpDef) -> Iterator[tuple[bool, str]]:
 
 def _is_derivative(rule: object) -> bool:
     return callable(rule) or isinstance(rule, NoDerivative)
+
+
+def _is_batching(rule: object) -> bool:
+    return callable(rule) or isinstance(rule, NoBatching)
 
 
 REGISTRY: dict[str, OpDef] = {}

@@ -14,7 +14,7 @@ from graphc.ir.dtypes import FLOATS, INTEGERS
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 from graphc.ops.declaring import attr, ops, structured
@@ -72,10 +72,32 @@ def _matmul_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return terms[0] if len(terms) == 1 else ops.add(*terms)
 
 
+def _with_batch(
+    inputs: tuple[Node, ...], batched: tuple[Batched, ...], labels: tuple[Labels, Labels, Labels]
+) -> Node:
+    """The product with one more label, of which no label of the axes is the text."""
+    *parts, to = labels
+    left, right = (
+        Term(node, ("batch", *own) if has else own)
+        for node, has, own in zip(inputs, batched, parts, strict=True)
+    )
+    return labelled_product(left, right, ("batch", *to))
+
+
+def _matmul_batch(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> Node:
+    stack = tuple(f"stack {k}" for k in range(len(node.shape) - 2))
+    other = stack if len(node.inputs[1].shape) > 2 else ()
+    labels = (*stack, "row", "inner"), (*other, "inner", "column"), (*stack, "row", "column")
+    return _with_batch(inputs, batched, labels)
+
+
 matmul = structured(
     "matmul", "Matrix product; leading dims are a stack, which the right side may lack.",
     Kind.CONTRACTION, arity=2,
     attrs={}, infer=_matmul_type, reference=_matmul_reference, vjp=_matmul_vjp, jvp=_matmul_jvp,
+    batch=_matmul_batch,
     lowering=Reduce(
         "dot", lambda node: (node.inputs[0].shape[-1],), _matmul_operands, lambda node: False
     ),
@@ -175,6 +197,12 @@ def _contract_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return terms[0] if len(terms) == 1 else ops.add(*terms)
 
 
+def _contract_batch(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> Node:
+    return _with_batch(inputs, batched, _labels(attr(node, "subscripts")))
+
+
 def _sample(subscripts: str, left: tuple[int, ...], right: tuple[int, ...]) -> Sample:
     return Sample((Arg(left), Arg(right)), {"subscripts": subscripts})
 
@@ -183,6 +211,7 @@ contract = structured(
     "contract", "Sum of products over labelled axes, those that the result does not have.",
     Kind.CONTRACTION, arity=2, attrs={"subscripts": AttrKind.TEXT},
     infer=_contract_type, reference=_contract_reference, vjp=_contract_vjp, jvp=_contract_jvp,
+    batch=_contract_batch,
     lowering=Reduce("dot", _contract_extents, _contract_operands, lambda node: False),
     dtypes=FLOATS + INTEGERS,
     samples=(

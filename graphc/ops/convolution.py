@@ -26,9 +26,10 @@ from graphc.ir.dtypes import FLOATS, INTEGERS
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, OpDef, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Batch, Batched, Kind, OpDef, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
+from graphc.ops.batching import from_axis, joined, parted, to_axis
 from graphc.ops.declaring import attr, ops, structured
 from graphc.ops.windows import (
     WINDOW_ATTRS,
@@ -294,6 +295,32 @@ def _bilinear_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return terms[0] if len(terms) == 1 else ops.add(*terms)
 
 
+#: By the operands: for a batch of each alone, the axis that it makes longer, and the one of the
+#: result. Negative ones count from the spatial dims.
+_LONGER = {
+    "xw": ((0, 0), (-2, -1)), "gw": ((0, 0), (-1, -1)), "xg": ((-1, -1), (-1, -2)),
+}  # fmt: skip
+
+
+def _batch(of: str) -> Batch:
+    """A batch of both operands is one more dim of groups; of one, a longer dim that it has."""
+
+    def rule(
+        node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    ) -> Node:
+        if all(batched):
+            before = [0 if key == "w" else 1 for key in of]  # what comes before the groups
+            moved = (to_axis(x, axis) for x, axis in zip(inputs, before, strict=True))
+            return from_axis(node.op(*moved, **node.attrs), 0 if of == "xg" else 1)
+        k = batched.index(True)
+        lead = len(node.shape) - Windows.of(node).rank
+        longer, result = (axis if axis >= 0 else lead + axis for axis in _LONGER[of][k])
+        operands = [joined(x, longer) if has else x for x, has in zip(inputs, batched, strict=True)]
+        return parted(node.op(*operands, **node.attrs), result, size, node.shape[result])
+
+    return rule
+
+
 def _attrs(strides: Shape, low: Shape, high: Shape, dilations: Shape) -> Attrs:
     return {"strides": strides, "low": low, "high": high, "dilations": dilations}
 
@@ -334,7 +361,7 @@ def _declare(
     operands = parts.pop("operands")
     return structured(
         name, doc, Kind.CONTRACTION, arity=2, attrs=WINDOW_ATTRS if of == "xw" else _SHAPED,
-        jvp=_bilinear_jvp,
+        jvp=_bilinear_jvp, batch=_batch(of),
         lowering=Reduce("dot", _extents(inner), operands, lambda node: False),
         dtypes=FLOATS + INTEGERS, samples=_samples(of), **parts,
     )  # fmt: skip

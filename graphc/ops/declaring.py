@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import scalar
+from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, bool_
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Lowering, Pointwise, Read
@@ -17,8 +18,11 @@ from graphc.ir.opdef import (
     Arg,
     Array,
     AttrKind,
+    Batch,
+    Batched,
     Jvp,
     Kind,
+    NoBatching,
     NoDerivative,
     OpDef,
     Sample,
@@ -152,6 +156,24 @@ def linear_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return result.op(*filled, **result.attrs)
 
 
+def repeated(node: Node, size: Size) -> Node:
+    """The node once for every member of a batch, along a new first axis."""
+    return ops.broadcast_to(node, shape=(size, *node.shape))
+
+
+def all_batched(inputs: Sequence[Node], batched: Sequence[Batched], size: Size) -> tuple[Node, ...]:
+    """The inputs, each with the batch axis."""
+    pairs = zip(inputs, batched, strict=True)
+    return tuple(node if has else repeated(node, size) for node, has in pairs)
+
+
+def member_by_member(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> Node:
+    """The batching rule of an op to which one more leading dim of all its inputs is nothing new."""
+    return node.op(*all_batched(inputs, batched, size), **node.attrs)
+
+
 def elementwise(
     name: str,
     doc: str,
@@ -187,6 +209,7 @@ def elementwise(
             lambda attrs, *arrays: reference(*arrays),
             vjp_of_factors(derivative) if has else derivative,  # type: ignore[arg-type]
             jvp_of_factors(derivative) if has else derivative,  # type: ignore[arg-type]
+            member_by_member,
             lowering or scalar_element(name, result),
             dtypes,
             samples,
@@ -225,6 +248,7 @@ def structured(
     reference: Callable[..., Array],
     vjp: Vjp | NoDerivative,
     jvp: Jvp | NoDerivative = linear_jvp,
+    batch: Batch | NoBatching,
     lowering: Lowering | None,
     dtypes: tuple[DType, ...],
     samples: tuple[Sample, ...],
@@ -234,8 +258,8 @@ def structured(
     """Declare an op that is not elementwise; linear unless a jvp is given."""
     return declare(
         OpDef(
-            name, kind, arity, attrs, infer, reference, vjp, jvp, lowering, dtypes, samples, doc,
-            exact=exact, cost=cost,
+            name, kind, arity, attrs, infer, reference, vjp, jvp, batch, lowering, dtypes, samples,
+            doc, exact=exact, cost=cost,
         )
     )  # fmt: skip
 

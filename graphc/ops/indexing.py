@@ -6,6 +6,7 @@ run time that names the op; nothing is read or written there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,19 @@ from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, int8, int32, int64, uint8
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read, Scatter
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
-from graphc.ops.declaring import INTEGER_INPUTS, attr, ops, structured, zeros_like
+from graphc.ops.batching import from_axis, to_axis
+from graphc.ops.declaring import (
+    INTEGER_INPUTS,
+    all_batched,
+    attr,
+    member_by_member,
+    ops,
+    structured,
+    zeros_like,
+)
 
 _ATTRS = {"axes": AttrKind.INTS, "position": AttrKind.INT}
 
@@ -142,6 +152,29 @@ def _gather_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return ops.gather(tangent, *result.inputs[1:], **result.attrs)
 
 
+def _batch_positions(
+    indices: Sequence[Node], batched: Sequence[Batched], size: Size
+) -> tuple[Node, ...]:
+    """The index tensors for all members, after one that names the member."""
+    found = all_batched(indices, batched, size)
+    return ops.iota(shape=found[0].shape, axis=0, dtype=int64), *found
+
+
+def _gather_batch(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> Node:
+    (source, *indices), position = inputs, attr(node, "position")
+    axes = tuple(axis + 1 for axis in attr(node, "axes"))
+    if not any(batched[1:]):
+        return ops.gather(source, *indices, axes=axes, position=position + 1)
+    every = _batch_positions(indices, batched[1:], size)
+    if batched[0]:
+        found = ops.gather(source, *every, axes=(0, *axes), position=position)
+    else:
+        found = ops.gather(source, *every[1:], axes=attr(node, "axes"), position=position)
+    return from_axis(found, position)
+
+
 _ROWS = Arg((4,), -5, 4.99, dtype=int64)
 _PAIRS = Arg((2, 3), 0, 4.99, dtype=int32)
 
@@ -149,7 +182,8 @@ gather = structured(
     "gather",
     "Elements at computed positions along axes; the index tensors' dims come at `position`.",
     Kind.GATHER, arity=None, attrs=_ATTRS, infer=_gather_type, reference=_gather_reference,
-    vjp=_gather_vjp, jvp=_gather_jvp, lowering=Pointwise(_gather_element), dtypes=ALL,
+    vjp=_gather_vjp, jvp=_gather_jvp, batch=_gather_batch,
+    lowering=Pointwise(_gather_element), dtypes=ALL,
     samples=(
         Sample((Arg((5,)), _ROWS), {"axes": (0,), "position": 0}),
         Sample((Arg((5, 19)), _ROWS), {"axes": (0,), "position": 0}),
@@ -208,11 +242,24 @@ def _scatter_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return ops.scatter_add(first, *indices, last, **result.attrs)
 
 
+def _scatter_batch(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> Node:
+    position, axes = attr(node, "position"), tuple(axis + 1 for axis in attr(node, "axes"))
+    base, updates = all_batched((inputs[0], inputs[-1]), (batched[0], batched[-1]), size)
+    indices, has = inputs[1:-1], batched[1:-1]
+    if not any(has):
+        return ops.scatter_add(base, *indices, updates, axes=axes, position=position + 1)
+    every = _batch_positions(indices, has, size)
+    moved = to_axis(updates, position)
+    return ops.scatter_add(base, *every, moved, axes=(0, *axes), position=position)
+
+
 scatter_add = structured(
     "scatter_add",
     "The base with updates added at computed positions, one after another: gather's adjoint.",
     Kind.SCATTER, arity=None, attrs=_ATTRS, infer=_scatter_type, reference=_scatter_reference,
-    vjp=_scatter_vjp, jvp=_scatter_jvp,
+    vjp=_scatter_vjp, jvp=_scatter_jvp, batch=_scatter_batch,
     lowering=Scatter(lambda node: node.inputs[-1].shape, _scatter_target, _scatter_value),
     dtypes=FLOATS + INTEGERS,
     samples=(
@@ -247,7 +294,7 @@ one_hot = structured(
     "one_hot", "1 at the position that an element names, else 0; out of range names none.",
     Kind.GATHER, attrs={"depth": AttrKind.SHAPE, "dtype": AttrKind.DTYPE}, infer=_one_hot_type,
     reference=_one_hot_reference, vjp=INTEGER_INPUTS, jvp=INTEGER_INPUTS,
-    lowering=Pointwise(_one_hot_element), dtypes=INTEGERS,
+    batch=member_by_member, lowering=Pointwise(_one_hot_element), dtypes=INTEGERS,
     samples=tuple(
         Sample((Arg(shape, -1, 8),), {"depth": (6,), "dtype": dtype})
         for shape in ((), (7,), (2, 3), (0,)) for dtype in FLOATS
@@ -275,7 +322,8 @@ checked_index = structured(
     "Positions along an axis of some extent, counted from the start; out of range is an error.",
     Kind.ELEMENTWISE, attrs={"extent": AttrKind.SHAPE, "axis": AttrKind.INT},
     infer=_checked_index_type, reference=_checked_index_reference, vjp=INTEGER_INPUTS,
-    jvp=INTEGER_INPUTS, lowering=Pointwise(_checked_index_element), dtypes=(int64,),
+    jvp=INTEGER_INPUTS, batch=member_by_member,
+    lowering=Pointwise(_checked_index_element), dtypes=(int64,),
     samples=tuple(
         Sample((Arg(shape, low, 4.99, dtype=dtype),), {"extent": (5,), "axis": 1})
         for shape in ((), (37,), (2, 3), (0,))

@@ -24,7 +24,7 @@ from graphc.ir.routines import Steps, leading
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, sub
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.declaring import attr, member_by_member, ops, structured
 from graphc.ops.matrices import (
     flat,
     for_each,
@@ -160,7 +160,7 @@ def _qr_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 structured(
     "qr", "q' and r of a = q r, where q is orthogonal and r upper triangular; packed.",
     Kind.FACTORIZATION, attrs={"complete": AttrKind.BOOL}, infer=_type, reference=_reference,
-    vjp=_qr_vjp, jvp=_qr_jvp, lowering=Library(1, _qr_steps), dtypes=FLOATS,
+    vjp=_qr_vjp, jvp=_qr_jvp, batch=member_by_member, lowering=Library(1, _qr_steps), dtypes=FLOATS,
     samples=tuple(
         Sample((Arg(shape, diagonal=3.0),), {"complete": complete})
         for shape, complete in (

@@ -11,7 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import div, equal, mul
-from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.declaring import attr, member_by_member, ops, structured
 from graphc.ops.windows import WINDOW_ATTRS, Attrs, Windows, counted, padded, places, strided
 
 
@@ -112,7 +112,8 @@ structured(
     "least value of the dtype. Elements of a window that tie share its derivative equally.",
     Kind.GATHER,  # a reduction combines whole axes
     attrs={**WINDOW_ATTRS, "shape": AttrKind.SHAPE}, infer=_maximum_type,
-    reference=_reference, vjp=_vjp, jvp=_jvp, lowering=Composite(maximum_of),
+    reference=_reference, vjp=_vjp, jvp=_jvp, batch=member_by_member,
+    lowering=Composite(maximum_of),
     dtypes=FLOATS + INTEGERS,
     samples=tuple(
         Sample(

@@ -21,6 +21,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.types import TensorType
 from graphc.ops.algebra import add, div, mul, neg, sub, where
+from graphc.ops.batching import right_sides
 from graphc.ops.contraction import transposed
 from graphc.ops.declaring import attr, ops, scalar_like, structured, zeros_like
 from graphc.ops.matrices import (
@@ -153,7 +154,8 @@ least_squares = structured(
     "triangle of a is read if symmetric.",
     Kind.FACTORIZATION, arity=3,
     attrs={"transposed": AttrKind.BOOL, "symmetric": AttrKind.BOOL}, infer=_type,
-    reference=_reference, vjp=_vjp, jvp=_jvp, lowering=Composite(_written_out), dtypes=FLOATS,
+    reference=_reference, vjp=_vjp, jvp=_jvp, batch=right_sides,
+    lowering=Composite(_written_out), dtypes=FLOATS,
     samples=tuple(
         Sample(
             (Arg(a, diagonal=3.0), Arg(a[:-2], low=1e-4, high=1e-3), Arg(b)),

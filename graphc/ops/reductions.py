@@ -17,6 +17,7 @@ from graphc.ir.opdef import Arg, Array, AttrKind, Jvp, Kind, NoDerivative, OpDef
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import div, equal, mul, square, sub
+from graphc.ops.batching import axes_after
 from graphc.ops.declaring import DISCRETE, attr, linear_jvp, ops, restricted, structured
 
 NUMBERS = FLOATS + INTEGERS
@@ -115,7 +116,8 @@ def _reduction(
     return structured(
         name, doc, Kind.REDUCTION, attrs={"axes": AttrKind.INTS}, infer=infer,
         reference=lambda attrs, x: np.asarray(reference(x, tuple(attrs["axes"]))),
-        vjp=vjp, jvp=jvp, lowering=Reduce(name, _extents, _operands, _inner_last),
+        vjp=vjp, jvp=jvp, batch=axes_after("axes"),
+        lowering=Reduce(name, _extents, _operands, _inner_last),
         dtypes=dtypes, samples=_SAMPLES,
     )  # fmt: skip
 
@@ -274,6 +276,7 @@ structured(
     infer=restricted(_reduced_type, "f", "floating point"),
     reference=lambda attrs, x: _squared_deviations(x, tuple(attrs["axes"])),
     vjp=_squared_deviations_vjp, jvp=_squared_deviations_jvp,
+    batch=axes_after("axes"),
     lowering=Composite(squares_of_centred), dtypes=FLOATS, samples=_SAMPLES,
 )  # fmt: skip
 
@@ -306,7 +309,7 @@ for _name, _reference, _doc in (
     structured(
         _name, _doc, Kind.REDUCTION, attrs={"axis": AttrKind.INT}, infer=_position_type,
         reference=lambda attrs, x, find=_reference: _position(find, x, attrs["axis"]),
-        vjp=DISCRETE, jvp=DISCRETE,
+        vjp=DISCRETE, jvp=DISCRETE, batch=axes_after("axis"),
         lowering=Reduce(
             _name,
             lambda node: (node.inputs[0].shape[attr(node, "axis")],),

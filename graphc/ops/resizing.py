@@ -22,6 +22,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, equal, less, mul, sub, where
+from graphc.ops.batching import axes_after
 from graphc.ops.declaring import attr, ops, structured
 
 _ATTRS = {"axis": AttrKind.INT, "size": AttrKind.SHAPE, "align_corners": AttrKind.BOOL}
@@ -189,12 +190,13 @@ structured(
     "resize_linear",
     "Linear interpolation between the elements along an axis, to another size of it.",
     Kind.GATHER, attrs=_ATTRS, infer=_type, reference=_reference, vjp=_vjp,
+    batch=axes_after("axis"),
     lowering=Composite(_written_out), dtypes=FLOATS, samples=_samples(is_adjoint=False),
 )  # fmt: skip
 structured(
     "resize_linear_adjoint",
     "The derivative of resize_linear: what each of `size` elements gives to those in between.",
     Kind.GATHER, attrs=_ATTRS, infer=_type, reference=_adjoint_reference, vjp=_vjp,
-    lowering=Composite(_adjoint_written_out), dtypes=FLOATS,
+    batch=axes_after("axis"), lowering=Composite(_adjoint_written_out), dtypes=FLOATS,
     samples=_samples(is_adjoint=True),
 )  # fmt: skip

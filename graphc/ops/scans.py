@@ -13,6 +13,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, AttrKind, Kind, Sample
 from graphc.ir.types import TensorType
 from graphc.ops.algebra import mul
+from graphc.ops.batching import axes_after
 from graphc.ops.declaring import attr, linear_jvp, ops, scalar_like, structured, zeros_like
 
 NUMBERS = FLOATS + INTEGERS
@@ -42,6 +43,7 @@ structured(
     attrs={"axis": AttrKind.INT}, infer=_scan_type,
     reference=lambda attrs, x: np.cumsum(x, attrs["axis"], dtype=x.dtype),
     vjp=lambda r, g: (_reverse_sum(g, _axis_of(r)),), jvp=linear_jvp,
+    batch=axes_after("axis"),
     lowering=Scan("sum", _axis_of), dtypes=NUMBERS, samples=_SAMPLES,
 )  # fmt: skip
 
@@ -106,6 +108,6 @@ structured(
     "cumprod", "Running product along an axis, each element included.", Kind.SCAN,
     attrs={"axis": AttrKind.INT}, infer=_scan_type,
     reference=lambda attrs, x: np.cumprod(x, attrs["axis"], dtype=x.dtype),
-    vjp=_cumprod_vjp, jvp=_cumprod_jvp,
+    vjp=_cumprod_vjp, jvp=_cumprod_jvp, batch=axes_after("axis"),
     lowering=Scan("prod", _axis_of), dtypes=NUMBERS, samples=_SAMPLES,
 )  # fmt: skip

@@ -12,6 +12,7 @@ from graphc.ir.lowering import Sort
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, AttrKind, Kind, Sample
 from graphc.ir.types import TensorType
+from graphc.ops.batching import axes_after
 from graphc.ops.declaring import DISCRETE, attr, ops, structured, zeros_like
 
 NUMBERS = FLOATS + INTEGERS
@@ -62,7 +63,8 @@ sort = structured(
     "sort", "The elements in ascending order along an axis, NaN last.", Kind.SORT,
     attrs={"axis": AttrKind.INT}, infer=_sorted_type,
     reference=lambda attrs, x: np.sort(x, attrs["axis"], kind="stable"),
-    vjp=_sort_vjp, jvp=_sort_jvp, lowering=Sort(_axis_of, positions=False), dtypes=NUMBERS,
+    vjp=_sort_vjp, jvp=_sort_jvp, batch=axes_after("axis"),
+    lowering=Sort(_axis_of, positions=False), dtypes=NUMBERS,
     samples=_SAMPLES, exact=True,
 )  # fmt: skip
 
@@ -71,6 +73,7 @@ argsort = structured(
     Kind.SORT, attrs={"axis": AttrKind.INT},
     infer=lambda inference: _sorted_type(inference).with_dtype(int64),
     reference=lambda attrs, x: np.argsort(x, attrs["axis"], kind="stable").astype(np.int64),
-    vjp=DISCRETE, jvp=DISCRETE, lowering=Sort(_axis_of, positions=True), dtypes=ALL,
+    vjp=DISCRETE, jvp=DISCRETE, batch=axes_after("axis"),
+    lowering=Sort(_axis_of, positions=True), dtypes=ALL,
     samples=_SAMPLES, exact=True,
 )  # fmt: skip

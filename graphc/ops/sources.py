@@ -16,6 +16,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Array, AttrKind, Kind, NoDerivative, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
+from graphc.ops.batching import no_inputs
 from graphc.ops.declaring import attr, structured
 
 _SOURCE = NoDerivative("has no inputs")
@@ -36,14 +37,14 @@ def _declared_type(inference: Inference) -> TensorType:
 placeholder = structured(
     "placeholder", "A value that is fed.", Kind.SOURCE, arity=0,
     attrs={"shape": AttrKind.SHAPE, "dtype": AttrKind.DTYPE},
-    infer=_declared_type, reference=_no_reference, vjp=_SOURCE, jvp=_SOURCE,
+    infer=_declared_type, reference=_no_reference, vjp=_SOURCE, jvp=_SOURCE, batch=no_inputs,
     lowering=Buffer(), dtypes=ALL, samples=(),
 )  # fmt: skip
 
 variable = structured(
     "variable", "A value that the session keeps between runs.", Kind.SOURCE, arity=0,
     attrs={"shape": AttrKind.SHAPE, "dtype": AttrKind.DTYPE, "trainable": AttrKind.BOOL},
-    infer=_declared_type, reference=_no_reference, vjp=_SOURCE, jvp=_SOURCE,
+    infer=_declared_type, reference=_no_reference, vjp=_SOURCE, jvp=_SOURCE, batch=no_inputs,
     lowering=Buffer(), dtypes=ALL, samples=(),
 )  # fmt: skip
 
@@ -56,7 +57,7 @@ def _constant_type(inference: Inference) -> TensorType:
 constant = structured(
     "constant", "A value that is part of the program.", Kind.SOURCE, arity=0,
     attrs={"value": AttrKind.ARRAY}, infer=_constant_type,
-    reference=lambda attrs: attrs["value"], vjp=_SOURCE, jvp=_SOURCE,
+    reference=lambda attrs: attrs["value"], vjp=_SOURCE, jvp=_SOURCE, batch=no_inputs,
     lowering=Buffer(), dtypes=ALL, samples=(), exact=True,
 )  # fmt: skip
 
@@ -84,7 +85,7 @@ def _iota_reference(attrs: Mapping[str, Any]) -> Array:
 iota = structured(
     "iota", "Each element's position along an axis.", Kind.SOURCE, arity=0,
     attrs={"shape": AttrKind.SHAPE, "axis": AttrKind.INT, "dtype": AttrKind.DTYPE},
-    infer=_iota_type, reference=_iota_reference, vjp=_SOURCE, jvp=_SOURCE,
+    infer=_iota_type, reference=_iota_reference, vjp=_SOURCE, jvp=_SOURCE, batch=no_inputs,
     lowering=Pointwise(_iota_element), dtypes=FLOATS + INTEGERS,
     samples=tuple(
         Sample((), {"shape": shape, "axis": axis, "dtype": dtype})
@@ -105,6 +106,6 @@ size = structured(
     Kind.SOURCE, arity=0, attrs={"dim": AttrKind.SHAPE},
     infer=lambda inference: TensorType(int64, ()),
     reference=lambda attrs: np.asarray(attrs["dim"][0], np.int64), vjp=_SOURCE, jvp=_SOURCE,
-    lowering=Pointwise(_size_element), dtypes=(int64,),
+    batch=no_inputs, lowering=Pointwise(_size_element), dtypes=(int64,),
     samples=(Sample((), {"dim": (7,)}), Sample((), {"dim": (-2,)})), exact=True,
 )  # fmt: skip

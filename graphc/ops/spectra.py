@@ -28,7 +28,7 @@ from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, div, equal, mul, sub, where
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import ops, scalar_like, structured
+from graphc.ops.declaring import member_by_member, ops, scalar_like, structured
 from graphc.ops.matrices import (
     columns_scaled,
     diagonal_matrix,
@@ -202,7 +202,8 @@ eigh = structured(
     "eigh", "Eigenvalues of a symmetric matrix, ascending, and its vectors, as rows; packed.",
     Kind.FACTORIZATION, attrs={}, infer=_eigh_type,
     reference=lambda attrs, x: for_each(_eigh, (x.shape[-1] * (x.shape[-1] + 1),), x),
-    vjp=_eigh_vjp, jvp=_eigh_jvp, lowering=Library(1, _eigh_steps, _DIVERGED), dtypes=FLOATS,
+    vjp=_eigh_vjp, jvp=_eigh_jvp, batch=member_by_member,
+    lowering=Library(1, _eigh_steps, _DIVERGED), dtypes=FLOATS,
     samples=_SYMMETRIC, cost=100,
 )  # fmt: skip
 
@@ -210,7 +211,8 @@ eigvalsh = structured(
     "eigvalsh", "Eigenvalues of a symmetric matrix, ascending; its lower triangle is read.",
     Kind.FACTORIZATION, attrs={}, infer=_values_type,
     reference=lambda attrs, x: for_each(_eigvalsh, x.shape[-1:], x),
-    vjp=_eigvalsh_vjp, jvp=_eigvalsh_jvp, lowering=Library(1, _eigvalsh_steps, _DIVERGED),
+    vjp=_eigvalsh_vjp, jvp=_eigvalsh_jvp, batch=member_by_member,
+    lowering=Library(1, _eigvalsh_steps, _DIVERGED),
     dtypes=FLOATS, samples=_SYMMETRIC, cost=60,
 )  # fmt: skip
 
@@ -365,13 +367,15 @@ svd = structured(
     reference=lambda attrs, x: for_each(
         _svd, (min(x.shape[-2:]) * (1 + x.shape[-2] + x.shape[-1]),), x
     ),
-    vjp=_svd_vjp, jvp=_svd_jvp, lowering=Library(1, _svd_steps, _DIVERGED), dtypes=FLOATS,
+    vjp=_svd_vjp, jvp=_svd_jvp, batch=member_by_member,
+    lowering=Library(1, _svd_steps, _DIVERGED), dtypes=FLOATS,
     samples=_RECTANGLES, cost=200,
 )  # fmt: skip
 
 svdvals = structured(
     "svdvals", "Singular values, descending.", Kind.FACTORIZATION, attrs={}, infer=_svdvals_type,
     reference=lambda attrs, x: for_each(_svdvals, (min(x.shape[-2:]),), x),
-    vjp=_svdvals_vjp, jvp=_svdvals_jvp, lowering=Library(1, _svdvals_steps, _DIVERGED),
+    vjp=_svdvals_vjp, jvp=_svdvals_jvp, batch=member_by_member,
+    lowering=Library(1, _svdvals_steps, _DIVERGED),
     dtypes=FLOATS, samples=_RECTANGLES, cost=100,
 )  # fmt: skip

@@ -7,14 +7,24 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import scalar
+from graphc.ir.dims import Size
 from graphc.ir.dtypes import ALL, DType
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Part, Pointwise, Read
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoDerivative, Sample
+from graphc.ir.opdef import (
+    Arg,
+    Array,
+    AttrKind,
+    Batched,
+    Kind,
+    NoDerivative,
+    PartlyBatched,
+    Sample,
+)
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType, TupleType
-from graphc.ops.declaring import attr, ops, structured, zeros_like
+from graphc.ops.declaring import attr, member_by_member, ops, structured, zeros_like
 
 
 def _pass_on(node: Node, index: Index, read: Read) -> Expr:
@@ -24,7 +34,7 @@ def _pass_on(node: Node, index: Index, read: Read) -> Expr:
 identity = structured(
     "identity", "The input itself, under a name of its own.", Kind.VIEW, attrs={},
     infer=lambda inference: inference.tensor(0), reference=lambda attrs, x: x,
-    vjp=lambda r, g: (g,), lowering=Pointwise(_pass_on), dtypes=ALL,
+    vjp=lambda r, g: (g,), batch=member_by_member, lowering=Pointwise(_pass_on), dtypes=ALL,
     samples=(Sample((Arg((3, 5)),)), Sample((Arg(()),))), exact=True,
 )  # fmt: skip
 
@@ -32,6 +42,7 @@ stop_gradient = structured(
     "stop_gradient", "The input itself, taken as constant by derivatives.", Kind.VIEW, attrs={},
     infer=lambda inference: inference.tensor(0), reference=lambda attrs, x: x,
     vjp=NoDerivative("is told to be constant"), jvp=NoDerivative("is told to be constant"),
+    batch=member_by_member,
     lowering=Pointwise(_pass_on), dtypes=ALL, samples=(Sample((Arg((3, 5)),)),), exact=True,
 )  # fmt: skip
 
@@ -69,7 +80,8 @@ astype = structured(
     Kind.ELEMENTWISE, attrs={"dtype": AttrKind.DTYPE},
     infer=lambda inference: inference.tensor(0).with_dtype(attr(inference, "dtype")),
     reference=lambda attrs, x: saturating_cast(x, attrs["dtype"]),
-    vjp=_astype_vjp, jvp=_astype_jvp, lowering=Pointwise(_astype_element), dtypes=ALL,
+    vjp=_astype_vjp, jvp=_astype_jvp, batch=member_by_member,
+    lowering=Pointwise(_astype_element), dtypes=ALL,
     samples=tuple(
         Sample((Arg(shape, -100.0, 300.0),), {"dtype": dtype})
         for dtype in ALL for shape in ((), (37,))
@@ -93,10 +105,18 @@ def _item_reference(attrs: dict[str, Any], whole: tuple[Array, ...]) -> Array:
     return element
 
 
+def _item_batch(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+) -> PartlyBatched:
+    k, (has,) = attr(node, "k"), batched
+    return PartlyBatched(ops.item(*inputs, k=k), has if isinstance(has, bool) else has[k])
+
+
 item = structured(
     "item", "One result of an op that has several.", Kind.STRUCTURE,
     attrs={"k": AttrKind.INT}, infer=_item_type, reference=_item_reference,
     vjp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
     jvp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
+    batch=_item_batch,
     lowering=Part(), dtypes=ALL, samples=(), exact=True,
 )  # fmt: skip

@@ -28,8 +28,9 @@ from graphc.ir.routines import Steps, leading
 from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, mul, neg, sub
+from graphc.ops.batching import right_sides
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import STEP, attr, ops, structured, zeros_like
+from graphc.ops.declaring import STEP, attr, member_by_member, ops, structured, zeros_like
 from graphc.ops.matrices import (
     diagonal_matrix,
     diagonal_of,
@@ -149,7 +150,7 @@ lu = structured(
     "lu", "Packed factors of a = l u p: l and u, the permutation, l's diagonal, p's sign.",
     Kind.FACTORIZATION, attrs={}, infer=_lu_type,
     reference=lambda attrs, x: for_each(_factored, (x.shape[-1] * (x.shape[-1] + 2) + 1,), x),
-    vjp=_lu_vjp, jvp=_lu_jvp, lowering=Library(1, _lu_steps), dtypes=FLOATS,
+    vjp=_lu_vjp, jvp=_lu_jvp, batch=member_by_member, lowering=Library(1, _lu_steps), dtypes=FLOATS,
     samples=tuple(
         Sample((Arg(shape, diagonal=3.0),))
         for shape in ((4, 4), (1, 1), (0, 0), (2, 5, 5), (0, 2, 2))
@@ -217,7 +218,7 @@ def _lu_solve_reference(attrs: dict[str, Any], factors: Array, b: Array) -> Arra
 lu_solve = structured(
     "lu_solve", "The solution of a x = b, or of a' x = b if transposed, from the factors of a.",
     Kind.FACTORIZATION, arity=2, attrs={"transposed": AttrKind.BOOL}, infer=_lu_solve_type,
-    reference=_lu_solve_reference, vjp=_INNER, jvp=_INNER,
+    reference=_lu_solve_reference, vjp=_INNER, jvp=_INNER, batch=right_sides,
     lowering=Library(2, _lu_solve_steps, _SINGULAR, "solve", COLUMNS), dtypes=FLOATS,
     samples=(  # numbers drawn at random are no factors, but for matrices of size 0
         Sample((Arg((1,)), Arg((0, 3))), {"transposed": False}),
@@ -256,7 +257,8 @@ solve = structured(
     reference=lambda attrs, a, b: for_each(
         lambda *one: _solved(attrs, *one), b.shape[-2:], a, b
     ),
-    vjp=_solve_vjp, jvp=_solve_jvp, lowering=Composite(_solve_written_out), dtypes=FLOATS,
+    vjp=_solve_vjp, jvp=_solve_jvp, batch=right_sides,
+    lowering=Composite(_solve_written_out), dtypes=FLOATS,
     samples=tuple(
         Sample((Arg(a, diagonal=4.0), Arg(b)), {"transposed": is_transposed})
         for a, b in (((4, 4), (4, 3)), ((1, 1), (1, 1)), ((0, 0), (0, 2)), ((2, 5, 5), (2, 5, 1)))
@@ -340,7 +342,8 @@ _SQUARES = tuple(
 structured(
     "det", "Determinants; that of a matrix of size 0 is 1.", Kind.FACTORIZATION, attrs={},
     infer=_number_type, reference=lambda attrs, x: np.asarray(np.linalg.det(x)),
-    vjp=_det_vjp, jvp=_det_jvp, lowering=Composite(_det_written_out), dtypes=FLOATS,
+    vjp=_det_vjp, jvp=_det_jvp, batch=member_by_member,
+    lowering=Composite(_det_written_out), dtypes=FLOATS,
     samples=_SQUARES, cost=40,
 )  # fmt: skip
 
@@ -348,7 +351,8 @@ structured(
     "logabsdet", "Logarithms of the absolute values of determinants; -inf for a singular matrix.",
     Kind.FACTORIZATION, attrs={}, infer=_number_type,
     reference=lambda attrs, x: np.asarray(np.linalg.slogdet(x)[1]),
-    vjp=_logabsdet_vjp, jvp=_logabsdet_jvp, lowering=Composite(_logabsdet_written_out),
+    vjp=_logabsdet_vjp, jvp=_logabsdet_jvp, batch=member_by_member,
+    lowering=Composite(_logabsdet_written_out),
     dtypes=FLOATS, samples=_SQUARES, cost=40,
 )  # fmt: skip
 
@@ -356,6 +360,6 @@ structured(
     "det_sign", "Signs of determinants: 1, -1, or 0 for a singular matrix.",
     Kind.FACTORIZATION, attrs={}, infer=_number_type,
     reference=lambda attrs, x: _sign_of_det(x),
-    vjp=STEP, jvp=STEP, lowering=Composite(_det_sign_written_out),
+    vjp=STEP, jvp=STEP, batch=member_by_member, lowering=Composite(_det_sign_written_out),
     dtypes=FLOATS, samples=_SQUARES, cost=40,
 )  # fmt: skip

@@ -23,8 +23,9 @@ from graphc.ir.routines import Area, Steps, leading
 from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, neg, sub
+from graphc.ops.batching import right_sides
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.declaring import attr, member_by_member, ops, structured
 from graphc.ops.matrices import for_each, halved, in_lower, lower, matrix_type, mirrored, upper
 from graphc.ops.matrices import square_type as _square_type
 
@@ -153,6 +154,7 @@ triangular_solve = structured(
     Kind.FACTORIZATION, arity=2,
     attrs={"lower": AttrKind.BOOL, "transposed": AttrKind.BOOL, "unit": AttrKind.BOOL},
     infer=system_type, reference=_solve_reference, vjp=_solve_vjp, jvp=_solve_jvp,
+    batch=right_sides,
     lowering=Library(2, _solve_steps, columns=COLUMNS), dtypes=FLOATS,
     samples=tuple(
         Sample(
@@ -219,7 +221,7 @@ cholesky = structured(
     "cholesky", "The lower triangular factor l of a = l l'; only the lower triangle of a is read.",
     Kind.FACTORIZATION, attrs={}, infer=_square_type,
     reference=lambda attrs, x: for_each(_factor, x.shape[-2:], x),
-    vjp=_cholesky_vjp, jvp=_cholesky_jvp,
+    vjp=_cholesky_vjp, jvp=_cholesky_jvp, batch=member_by_member,
     lowering=Library(2, _cholesky_steps, "is not positive definite"), dtypes=FLOATS,
     samples=tuple(
         Sample((Arg(shape, diagonal=12.0),))

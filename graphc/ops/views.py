@@ -16,6 +16,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
+from graphc.ops.batching import SIZE, axes_after, broadcast, lengthened, permuted
 from graphc.ops.declaring import attr, ops, structured
 
 
@@ -33,7 +34,7 @@ reshape = structured(
     "reshape", "The same elements in row-major order under another shape.", Kind.VIEW,
     attrs={"shape": AttrKind.SHAPE}, infer=_reshape_type,
     reference=lambda attrs, x: x.reshape(attrs["shape"]),
-    vjp=lambda r, g: (ops.reshape(g, shape=r.inputs[0].shape),),
+    vjp=lambda r, g: (ops.reshape(g, shape=r.inputs[0].shape),), batch=lengthened(shape=SIZE),
     lowering=Pointwise(_reshape_element), dtypes=ALL,
     samples=(
         Sample((Arg((6,)),), {"shape": (2, 3)}), Sample((Arg((2, 3, 4)),), {"shape": (6, 4)}),
@@ -65,7 +66,7 @@ permute_dims = structured(
     attrs={"axes": AttrKind.INTS}, infer=_permute_type,
     reference=lambda attrs, x: np.transpose(x, attrs["axes"]),
     vjp=lambda r, g: (ops.permute_dims(g, axes=inverse_permutation(attr(r, "axes"))),),
-    lowering=Pointwise(_permute_element), dtypes=ALL,
+    batch=permuted, lowering=Pointwise(_permute_element), dtypes=ALL,
     samples=(
         Sample((Arg((3, 5)),), {"axes": (1, 0)}), Sample((Arg((2, 3, 20)),), {"axes": (2, 0, 1)}),
         Sample((Arg(()),), {"axes": ()}), Sample((Arg((0, 3)),), {"axes": (1, 0)}),
@@ -109,7 +110,7 @@ broadcast_to = structured(
     "broadcast_to", "Dims of size 1 and missing leading dims repeated to fill a shape.",
     Kind.VIEW, attrs={"shape": AttrKind.SHAPE}, infer=_broadcast_type,
     reference=lambda attrs, x: np.broadcast_to(x, attrs["shape"]), vjp=_broadcast_vjp,
-    lowering=Pointwise(_broadcast_element), dtypes=ALL,
+    batch=broadcast, lowering=Pointwise(_broadcast_element), dtypes=ALL,
     samples=(
         Sample((Arg(()),), {"shape": (3, 5)}), Sample((Arg((5,)),), {"shape": (3, 5)}),
         Sample((Arg((3, 1)),), {"shape": (3, 20)}), Sample((Arg((1, 7)),), {"shape": (0, 7)}),
@@ -164,7 +165,7 @@ slice_ = structured(
             g, start=attr(r, "start"), step=attr(r, "step"), shape=r.inputs[0].shape
         ),
     ),
-    lowering=Pointwise(_slice_element), dtypes=ALL,
+    batch=lengthened(start=0, step=1, shape=SIZE), lowering=Pointwise(_slice_element), dtypes=ALL,
     samples=(
         Sample((Arg((7,)),), {"start": (2,), "step": (1,), "shape": (4,)}),
         Sample((Arg((7, 21)),), {"start": (6, 1), "step": (-2, 3), "shape": (4, 7)}),
@@ -230,6 +231,7 @@ slice_adjoint = structured(
     vjp=lambda r, g: (
         ops.slice(g, start=attr(r, "start"), step=attr(r, "step"), shape=r.inputs[0].shape),
     ),
+    batch=lengthened(start=0, step=1, shape=SIZE),
     lowering=Pointwise(_slice_adjoint_element), dtypes=ALL,
     samples=(
         Sample((Arg((4,)),), {"start": (2,), "step": (1,), "shape": (7,)}),
@@ -281,7 +283,7 @@ pad = structured(
     Kind.VIEW,
     attrs={"low": AttrKind.SHAPE, "high": AttrKind.SHAPE, "value": AttrKind.FLOAT},
     infer=_pad_type, reference=_pad_reference, vjp=_pad_vjp, jvp=_pad_jvp,
-    lowering=Pointwise(_pad_element), dtypes=ALL,
+    batch=lengthened(low=0, high=0), lowering=Pointwise(_pad_element), dtypes=ALL,
     samples=(
         Sample((Arg((5,)),), {"low": (2,), "high": (3,), "value": 0.0}),
         Sample((Arg((3, 20)),), {"low": (1, 0), "high": (0, 5), "value": 1.0}),
@@ -347,7 +349,7 @@ concat = structured(
     "concat", "Tensors one after another along an axis.", Kind.VIEW, arity=None,
     attrs={"axis": AttrKind.INT}, infer=_concat_type,
     reference=lambda attrs, *arrays: np.concatenate(arrays, axis=attrs["axis"]),
-    vjp=_concat_vjp, lowering=Pointwise(_concat_element), dtypes=ALL,
+    vjp=_concat_vjp, batch=axes_after("axis"), lowering=Pointwise(_concat_element), dtypes=ALL,
     samples=(
         Sample((Arg((3,)), Arg((4,))), {"axis": 0}), Sample((Arg((3, 5)),), {"axis": 1}),
         Sample((Arg((2, 3)), Arg((2, 0)), Arg((2, 17))), {"axis": 1}),
@@ -380,7 +382,7 @@ flip = structured(
     attrs={"axes": AttrKind.INTS}, infer=_flip_type,
     reference=lambda attrs, x: np.flip(x, attrs["axes"]),
     vjp=lambda r, g: (ops.flip(g, axes=attr(r, "axes")),),
-    lowering=Pointwise(_flip_element), dtypes=ALL,
+    batch=axes_after("axes"), lowering=Pointwise(_flip_element), dtypes=ALL,
     samples=(
         Sample((Arg((5,)),), {"axes": (0,)}), Sample((Arg((3, 37)),), {"axes": (0, 1)}),
         Sample((Arg((0, 2)),), {"axes": (0,)}),

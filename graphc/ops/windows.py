@@ -15,9 +15,10 @@ from graphc.ir.dtypes import ALL
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
+from graphc.ops.batching import from_axis, to_axis
 from graphc.ops.declaring import attr, ops, structured
 
 Attrs = dict[str, Any]
@@ -231,12 +232,20 @@ _TRIED: tuple[tuple[_Known, _Known, _Known, Attrs], ...] = (
     ((3, 2), (1, 2), (6, 19), _plane((1, 3), (1, 0), (0, 0), (2, 1))),
 )
 
+
+def _batch(node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size) -> Node:
+    """The batch is one more of the dims between those of a window and the spatial ones."""
+    (x,), rank = inputs, Windows.of(node).rank
+    return from_axis(node.op(to_axis(x, rank), **node.attrs), rank)
+
+
 structured(
     "windows",
     "Elements of sliding windows: of each place in a window, the slices it takes along the last "
     "dims as the window moves; padding has one value.",
     Kind.VIEW, attrs={**WINDOW_ATTRS, "value": AttrKind.FLOAT}, infer=_windows_type,
     reference=_windows_reference, vjp=lambda r, g: (_adjoint_of(r, g),), jvp=_windows_jvp,
+    batch=_batch,
     lowering=Pointwise(_windows_element), dtypes=ALL,
     samples=tuple(
         Sample((Arg((*kernel, *between, *sizes)),), {**attrs, "value": float(number % 2)})
@@ -282,6 +291,7 @@ structured(
     Kind.VIEW, attrs={**WINDOW_ATTRS, "shape": AttrKind.SHAPE}, infer=_windows_adjoint_type,
     reference=_windows_adjoint_reference,
     vjp=lambda r, g: (ops.windows(g, **Windows.of(r).attrs, value=0.0),),
+    batch=_batch,
     lowering=Pointwise(_windows_adjoint_element), dtypes=ALL,
     samples=tuple(
         Sample(

@@ -13,7 +13,7 @@ from graphc.ir.indexing import linearize
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import BlockReduce, Pointwise, Read
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoDerivative, OpDef, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoBatching, NoDerivative, OpDef, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 
@@ -63,22 +63,24 @@ def _never(attrs: object, *arrays: object) -> Array:
 
 
 _LATE = NoDerivative("is made after gradients are", zero=False)
+_MADE_LATE = NoBatching("is made after batches are")
 
 block_reduce = OpDef(
     "block_reduce", Kind.REDUCTION, 1, {"combiner": AttrKind.TEXT, "count": AttrKind.INT},
-    _block_type, _never, _LATE, _LATE, BlockReduce(BLOCK), ALL,
+    _block_type, _never, _LATE, _LATE, _MADE_LATE, BlockReduce(BLOCK), ALL,
     (Sample((Arg((130, 3)),), {"combiner": "sum", "count": 1}),),
     "Rows combined block by block.",
 )  # fmt: skip
 chunk_reduce = OpDef(
     "chunk_reduce", Kind.REDUCTION, 1, {"combiner": AttrKind.TEXT},
-    _chunk_type, _never, _LATE, _LATE, BlockReduce(CHUNK), ALL,
+    _chunk_type, _never, _LATE, _LATE, _MADE_LATE, BlockReduce(CHUNK), ALL,
     (Sample((Arg((9000,)),), {"combiner": "sum"}),),
     "A vector combined chunk by chunk.",
 )  # fmt: skip
 block_shift = OpDef(
     "block_shift", Kind.ELEMENTWISE, 2, {"count": AttrKind.INT},
-    lambda inference: inference.tensor(0), _never, _LATE, _LATE, Pointwise(_shift_element), ALL,
+    lambda inference: inference.tensor(0), _never, _LATE, _LATE, _MADE_LATE,
+    Pointwise(_shift_element), ALL,
     (Sample((Arg((130, 3)), Arg((3, 3))), {"count": 1}),),
     "Rows less a row of their block's.",
 )  # fmt: skip

@@ -12,7 +12,7 @@ from graphc.ir.dims import Guard
 from graphc.ir.dtypes import ALL
 from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
-from graphc.ir.opdef import REGISTRY, AttrKind, Kind, NoDerivative, OpDef
+from graphc.ir.opdef import REGISTRY, AttrKind, Kind, NoBatching, NoDerivative, OpDef
 from graphc.ir.types import TensorType, TupleType, Type
 
 _NONE = NoDerivative("is for tests only", zero=False)
@@ -28,6 +28,7 @@ def _op(name: str, infer: Any, *, arity: int | None, attrs: dict[str, AttrKind])
         reference=lambda attrs, *arrays: np.zeros(()),
         vjp=_NONE,
         jvp=_NONE,
+        batch=NoBatching("is for tests only"),
         lowering=None,
         dtypes=ALL,
         samples=(),
