@@ -152,6 +152,7 @@ from graphc.api.reductions import (
 from graphc.api.sources import placeholder, variable
 from graphc.api.tensor import Tensor, Variable
 from graphc.api.updates import Assignment, Group, assign, group
+from graphc.api.vectorizing import vmap
 from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, bool_, float32, float64, int8, int16, int32, int64, uint8
 
@@ -330,6 +331,7 @@ __all__ = [
     "var",
     "variable",
     "vecdot",
+    "vmap",
     "where",
     "while_loop",
     "zeros",

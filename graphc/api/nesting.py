@@ -75,3 +75,24 @@ def leaves_of(value: Any) -> list[Any]:
 def mapped(function: Callable[[Any], Any], value: Any) -> Any:
     """The nested value with the function applied to every leaf."""
     return form_of(value).of(function(leaf) for leaf in leaves_of(value))
+
+
+def settings_for(setting: Any, form: Form) -> list[Any]:
+    """A setting for every leaf; one that stands in place of a nesting counts for all in it.
+
+    ValueError if the settings are nested in another way.
+    """
+    if isinstance(setting, dict):
+        if form.keys is None or setting.keys() != set(form.keys):
+            raise ValueError
+        return _in_order([setting[key] for key in form.keys], form)
+    if isinstance(setting, tuple | list):
+        if form.kind is None or form.keys is not None or len(setting) != len(form.parts):
+            raise ValueError
+        return _in_order(list(setting), form)
+    return [setting] * form.leaves
+
+
+def _in_order(settings: list[Any], form: Form) -> list[Any]:
+    pairs = zip(settings, form.parts, strict=True)
+    return [each for setting, part in pairs for each in settings_for(setting, part)]

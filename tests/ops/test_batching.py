@@ -10,12 +10,15 @@ import pytest
 
 from graphc.ir.dims import Size, symbol
 from graphc.ir.graph import extract
-from graphc.ir.opdef import Array
+from graphc.ir.node import Node
+from graphc.ir.opdef import Array, Kind, OpDef, all_ops
 from graphc.ir.types import Shape
 from graphc.ir.verifier import verify
 from graphc.ops import ops
 from graphc.ops.vectorization import over_batch
 from graphc.runtime.reference import evaluate
+from tests.native import run_native
+from tests.ops.factors import assert_same_factors
 from tests.ops.sampling import (
     Case,
     all_cases,
@@ -103,7 +106,19 @@ def run_batch(
     shapes: Sequence[Shape] | None = None,
     sizes: dict[str, int] | None = None,
 ) -> Array:
-    """The result for the whole batch, whose type is the members' with one more dim."""
+    """The result for the whole batch, by the interpreter."""
+    takers, result = with_batch(case, batched, size, shapes)
+    program = extract("batch", [result], inputs=takers)
+    verify(program)
+    feeds = dict(zip(takers, arrays, strict=True))
+    ((output,), _) = evaluate(program, feeds, sizes)
+    return output
+
+
+def with_batch(
+    case: Case, batched: Sequence[bool], size: Size, shapes: Sequence[Shape] | None = None
+) -> tuple[list[Node], Node]:
+    """(placeholders, the result for the batch), of the members' type with one more dim."""
     inputs, result = place(case, shapes)
     takers = [
         ops.placeholder(shape=(size, *node.shape), dtype=node.dtype, name=node.name)
@@ -115,8 +130,27 @@ def run_batch(
     (found,) = over_batch([result], {node: taker for node, taker, has in pairs if has}, size)
     assert found.batched is True
     assert found.node.type == result.tensor.with_shape((size, *result.shape))
-    program = extract("batch", [found.node], inputs=takers)
-    verify(program)
-    feeds = dict(zip(takers, arrays, strict=True))
-    ((output,), _) = evaluate(program, feeds, sizes)
-    return output
+    return takers, found.node
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("op", list(all_ops()), ids=lambda op: op.name)
+def test_batches_in_machine_code(op: OpDef) -> None:
+    """All samples and choices of inputs of an op, compiled together."""
+    feeds: dict[Node, Array] = {}
+    results: list[Node] = []
+    trials: list[tuple[Case, list[list[Array]]]] = []
+    for case in CASES:
+        for batched in subsets(case) if case.op is op else []:
+            members = draw_members(case, batched)
+            takers, result = with_batch(case, batched, BATCH)
+            feeds.update(zip(takers, stacked(members, batched), strict=True))
+            results.append(result)
+            trials.append((case, members))
+    found = run_native(results, feeds) if results else []
+    for (case, members), got in zip(trials, found, strict=True):
+        every = stacked(members, [True] * len(members[0]))
+        if op.kind is Kind.FACTORIZATION:  # vectors may point the other way
+            assert_same_factors(case, every, got, expected(case, members))
+        else:
+            np.testing.assert_allclose(got, expected(case, members), rtol=1e-8, atol=1e-8)
