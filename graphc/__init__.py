@@ -34,6 +34,7 @@ from graphc.api.creation import (
     zeros,
     zeros_like,
 )
+from graphc.api.directions import Linearized, hvp, linearize, vjp
 from graphc.api.einsum import einsum, einsum_path
 from graphc.api.elementwise import (
     abs,
@@ -114,6 +115,7 @@ from graphc.api.formulas import (
 from graphc.api.gathering import one_hot, scatter_add, take, take_along_axis
 from graphc.api.gradients import depends_on, gradients, jvp
 from graphc.api.graph import Graph
+from graphc.api.jacobians import hessian, jacobian
 from graphc.api.joining import concat, pad, split, stack, unstack
 from graphc.api.linalg import diagonal, matmul, matvec, outer, tensordot, tril, triu, vecdot
 from graphc.api.loops import fori_loop, map, scan, while_loop
@@ -168,6 +170,7 @@ __all__ = [
     "Dim",
     "Graph",
     "Group",
+    "Linearized",
     "Session",
     "Tensor",
     "Variable",
@@ -240,6 +243,8 @@ __all__ = [
     "greater",
     "greater_equal",
     "group",
+    "hessian",
+    "hvp",
     "hypot",
     "identity",
     "inf",
@@ -250,11 +255,13 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "jacobian",
     "jvp",
     "less",
     "less_equal",
     "lgamma",
     "linalg",
+    "linearize",
     "linspace",
     "log",
     "log1p",
@@ -331,6 +338,7 @@ __all__ = [
     "var",
     "variable",
     "vecdot",
+    "vjp",
     "vmap",
     "where",
     "while_loop",

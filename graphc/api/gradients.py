@@ -32,12 +32,12 @@ def gradients(ys: Tensors, xs: Tensors, grad_ys: Weights = None) -> list[Tensor]
     is missing, or the way leads through an op that has no derivative.
     """
     op = "gradients"
-    y_list, x_list = _floats(op, "y", ys), _floats(op, "x", xs)
+    y_list, x_list = floats_of(op, "y", ys), floats_of(op, "x", xs)
     graph = graph_of(op, *y_list, *x_list)
-    weights = _for_each(op, "grad_ys", grad_ys, ys)
+    weights = one_for_each(op, "grad_ys", grad_ys, ys)
     seeds = [_seed(op, y, weight) for y, weight in zip(y_list, weights, strict=True)]
     found = cotangents([y.node for y in y_list], [x.node for x in x_list], seeds)
-    return [graph.tensor(_like(x, part)) for x, part in zip(x_list, found, strict=True)]
+    return [graph.tensor(in_shape_of(x, part)) for x, part in zip(x_list, found, strict=True)]
 
 
 def jvp(ys: Tensors, xs: Tensors, tangents: Weights) -> list[Tensor]:
@@ -47,16 +47,16 @@ def jvp(ys: Tensors, xs: Tensors, tangents: Weights) -> list[Tensor]:
     shapes, and can be differentiated again. GradientError as for `gradients`.
     """
     op = "jvp"
-    y_list, x_list = _floats(op, "y", ys), _floats(op, "x", xs)
+    y_list, x_list = floats_of(op, "y", ys), floats_of(op, "x", xs)
     graph = graph_of(op, *y_list, *x_list)
     moving = [
-        (x.node, _weight(op, x, tangent))
-        for x, tangent in zip(x_list, _for_each(op, "tangents", tangents, xs), strict=True)
+        (x.node, weight_of(op, x, tangent))
+        for x, tangent in zip(x_list, one_for_each(op, "tangents", tangents, xs), strict=True)
         if tangent is not None
     ]
     nodes, seeds = [node for node, _ in moving], [seed for _, seed in moving]
     found = forward_accumulation([y.node for y in y_list], nodes, seeds)
-    return [graph.tensor(_like(y, part)) for y, part in zip(y_list, found, strict=True)]
+    return [graph.tensor(in_shape_of(y, part)) for y, part in zip(y_list, found, strict=True)]
 
 
 def depends_on(ys: Tensors, xs: Tensors) -> list[bool]:
@@ -81,7 +81,8 @@ def _listed(op: str, tensors: Tensors) -> list[Tensor]:
     return several
 
 
-def _floats(op: str, what: str, tensors: Tensors) -> list[Tensor]:
+def floats_of(op: str, what: str, tensors: Tensors) -> list[Tensor]:
+    """The tensors as a list; GradientError if one is not floating point."""
     several = _listed(op, tensors)
     for tensor in several:
         if not tensor.dtype.is_float:
@@ -91,7 +92,7 @@ def _floats(op: str, what: str, tensors: Tensors) -> list[Tensor]:
     return several
 
 
-def _for_each(op: str, what: str, weights: Weights, tensors: Tensors) -> list[TensorLike | None]:
+def one_for_each(op: str, what: str, weights: Weights, tensors: Tensors) -> list[TensorLike | None]:
     """One weight for each tensor, from a list or, for a lone tensor, from the weight itself."""
     count = 1 if isinstance(tensors, Value) else len(tensors)
     if weights is None:
@@ -109,7 +110,7 @@ def _is_list_of_one(weights: Weights) -> bool:
 
 def _seed(op: str, y: Tensor, weight: TensorLike | None) -> Node:
     if weight is not None:
-        return _weight(op, y, weight)
+        return weight_of(op, y, weight)
     if y.shape != ():
         fail_gradient(
             op,
@@ -119,7 +120,7 @@ def _seed(op: str, y: Tensor, weight: TensorLike | None) -> Node:
     return filled((), 1, y.dtype)
 
 
-def _weight(op: str, tensor: Tensor, weight: TensorLike) -> Node:
+def weight_of(op: str, tensor: Tensor, weight: TensorLike) -> Node:
     """The weight as a node of the tensor's type; a Python number fills it."""
     graph_of(op, tensor, weight)
     node = to_node(op, weight, tensor.dtype)
@@ -134,7 +135,7 @@ def _weight(op: str, tensor: Tensor, weight: TensorLike) -> Node:
     return fitted(node, tensor.shape)
 
 
-def _like(tensor: Tensor, derivative: Node | None) -> Node:
+def in_shape_of(tensor: Tensor, derivative: Node | None) -> Node:
     """The derivative in the tensor's shape; zeros if there is none."""
     if derivative is None:
         return filled(tensor.shape, 0, tensor.dtype)
