@@ -15,7 +15,7 @@ from graphc.api.tracing import called, graph_for, inside
 from graphc.api.value import Value
 from graphc.ir.dims import Size, unify
 from graphc.ir.node import Node
-from graphc.ir.opdef import PartlyBatched
+from graphc.ir.opdef import Batched
 from graphc.ops import ops
 from graphc.ops.batching import from_axis, to_axis
 from graphc.ops.declaring import repeated
@@ -119,13 +119,13 @@ def _nodes(result: Any) -> list[Node]:
     return [to_node(_OP, leaf) for leaf in leaves]
 
 
-def _placed(batch: PartlyBatched, axis: int | None, size: Size) -> Node:
+def _placed(batch: Batched, axis: int | None, size: Size) -> Node:
     """The result with the batch axis where it is wanted."""
     if axis is None:
-        if batch.batched:
+        if batch.has_axis:
             fail_attribute(
                 _OP, "out_axes is None for a result that is not the same for all members"
             )
         return batch.node
-    node = batch.node if batch.batched else repeated(batch.node, size)
+    node = batch.node if batch.has_axis else repeated(batch.node, size)
     return to_axis(node, as_axis(_OP, axis, len(node.shape)))

@@ -9,7 +9,7 @@ from graphc.autodiff.reverse import cotangents
 from graphc.ir.dims import Size, product
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.node import Node
-from graphc.ir.opdef import PartlyBatched
+from graphc.ir.opdef import Batched
 from graphc.ir.types import Shape
 from graphc.ops.declaring import ops, repeated, scalar_like
 from graphc.ops.vectorization import over_batch
@@ -53,8 +53,8 @@ def unit_seeds(size: Size, shape: Shape, dtype: DType) -> Node:
     return ops.reshape(ops.astype(ops.eq(row, column), dtype=dtype), shape=(size, *shape))
 
 
-def _with_axis(found: PartlyBatched, size: Size) -> Node:
-    return found.node if found.batched else repeated(found.node, size)
+def _with_axis(found: Batched, size: Size) -> Node:
+    return found.node if found.has_axis else repeated(found.node, size)
 
 
 def _first_axis_last(node: Node) -> Node:

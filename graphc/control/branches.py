@@ -11,6 +11,7 @@ from typing import Any
 
 from graphc.autodiff.forward import tangents
 from graphc.autodiff.reverse import cotangents, has_floats
+from graphc.control.batching import batched_branch
 from graphc.control.bodies import Body, applied, bodies, elements, parameter_like, results
 from graphc.control.typing import check_body, check_same, types_of
 from graphc.ir.dtypes import ALL
@@ -18,7 +19,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
 from graphc.ir.types import TupleType
 from graphc.ops.declaring import attr, zeros_like
 
@@ -103,7 +104,7 @@ cond = declare(
     OpDef(
         "cond", Kind.CONTROL, None,
         {name: AttrKind.GRAPH for name in NAMES},
-        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, batched_branch, Control(), ALL, (),
         "One of two graphs, by a predicate; both give results of the same types.",
     )
 )  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.control.batching import batched_scan
 from graphc.control.bodies import results, returning
 from graphc.control.moving import moving
 from graphc.control.summing import sum_over_turns
@@ -23,7 +24,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
 from graphc.ir.types import TensorType, TupleType
 from graphc.ops.declaring import attr, zeros_like
 
@@ -176,7 +177,7 @@ scan = declare(
             "body": AttrKind.GRAPH, "carries": AttrKind.INT, "xs": AttrKind.INT,
             "length": AttrKind.SHAPE, "reverse": AttrKind.BOOL, "recompute": AttrKind.BOOL,
         },
-        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, batched_scan, Control(), ALL, (),
         "A loop along sequences, with a carry from turn to turn and rows that it leaves.",
     )
 )  # fmt: skip

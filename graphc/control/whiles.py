@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.control.batching import batched_while
 from graphc.control.bodies import applied, results
 from graphc.control.moving import moving
 from graphc.control.scans import Turns, or_zeros, present, recording, stacked, unwound
@@ -23,7 +24,7 @@ from graphc.ir.graph import Graph, extract
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Control
 from graphc.ir.node import Node
-from graphc.ir.opdef import Array, AttrKind, Kind, NoBatching, OpDef, declare
+from graphc.ir.opdef import Array, AttrKind, Kind, OpDef, declare
 from graphc.ir.types import TupleType
 from graphc.ops.declaring import attr
 
@@ -101,7 +102,7 @@ while_loop = declare(
             "condition": AttrKind.GRAPH, "body": AttrKind.GRAPH, "states": AttrKind.INT,
             "turns": AttrKind.TEXT, "most": AttrKind.INT, "recompute": AttrKind.BOOL,
         },
-        _type, _reference, _vjp, _jvp, NoBatching("holds graphs"), Control(), ALL, (),
+        _type, _reference, _vjp, _jvp, batched_while, Control(), ALL, (),
         "A loop that goes on while a condition on its state holds.",
     )
 )  # fmt: skip

@@ -76,20 +76,18 @@ Vjp = Callable[[Node, Any], "tuple[Node | None, ...]"]
 Jvp = Callable[[Node, "tuple[Node | None, ...]"], Any]
 
 
-#: Whether a value has a batch axis, which is always its first; for each result of a tuple.
-Batched = bool | tuple[bool, ...]
-#: batch(node, inputs that take the place of its own, which of them have the axis, its size) -> the
-#: node with the results for the whole batch, all of them with the axis unless it says otherwise.
-#: At least one input has the axis.
-Batch = Callable[[Node, tuple[Node, ...], tuple[Batched, ...], Size], "Node | PartlyBatched"]
+#: batch(node, inputs that take the place of its own, which of them have the batch axis, its size)
+#: -> the node that is right for the whole batch, with the axis; a tuple of `Batched` if there are
+#: several results. The axis is always the first. At least one input has it.
+Batch = Callable[[Node, tuple[Node, ...], tuple[bool, ...], Size], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class PartlyBatched:
-    """A node that takes another's place in a batch, and which of its results have the axis."""
+class Batched:
+    """What takes a node's place in a batch, and whether it has the batch axis."""
 
     node: Node
-    batched: Batched
+    has_axis: bool
 
 
 @dataclass(frozen=True, slots=True)

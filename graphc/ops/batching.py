@@ -10,16 +10,14 @@ from typing import Any
 
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
-from graphc.ir.opdef import Batch, Batched
+from graphc.ir.opdef import Batch
 from graphc.ops.declaring import all_batched, member_by_member, ops
 
 #: Stands for the batch's size.
 SIZE = "size"
 
 
-def no_inputs(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> Node:
+def no_inputs(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
     """The rule of an op without inputs, which is never asked."""
     raise AssertionError("has no input that could have a batch axis")
 
@@ -27,9 +25,7 @@ def no_inputs(
 def axes_after(name: str) -> Batch:
     """The rule of an op whose attribute of that name is an axis of its inputs, or several."""
 
-    def rule(
-        node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-    ) -> Node:
+    def rule(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
         axes: Any = node.attrs[name]
         later = axes + 1 if isinstance(axes, int) else tuple(axis + 1 for axis in axes)
         return node.op(*all_batched(inputs, batched, size), **{**node.attrs, name: later})
@@ -40,9 +36,7 @@ def axes_after(name: str) -> Batch:
 def lengthened(**firsts: int | str) -> Batch:
     """The rule of an op whose attributes of those names have an entry for every dim."""
 
-    def rule(
-        node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-    ) -> Node:
+    def rule(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
         longer = {
             name: (size if first is SIZE else first, *node.attrs[name])
             for name, first in firsts.items()
@@ -52,16 +46,12 @@ def lengthened(**firsts: int | str) -> Batch:
     return rule
 
 
-def permuted(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> Node:
+def permuted(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
     """The rule of `permute_dims`."""
     return node.op(*inputs, axes=(0, *(axis + 1 for axis in node.attrs["axes"])))
 
 
-def broadcast(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> Node:
+def broadcast(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
     """The rule of `broadcast_to`: dims that are missing come after the batch."""
     (x,) = inputs
     missing = len(node.shape) + 1 - len(x.shape)
@@ -71,7 +61,7 @@ def broadcast(
 
 
 def right_sides(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     """The rule of an op that does something to the columns of its last input.
 

@@ -14,7 +14,7 @@ from graphc.ir.dtypes import FLOATS, INTEGERS
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 from graphc.ops.declaring import attr, ops, structured
@@ -73,7 +73,7 @@ def _matmul_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 
 
 def _with_batch(
-    inputs: tuple[Node, ...], batched: tuple[Batched, ...], labels: tuple[Labels, Labels, Labels]
+    inputs: tuple[Node, ...], batched: tuple[bool, ...], labels: tuple[Labels, Labels, Labels]
 ) -> Node:
     """The product with one more label, of which no label of the axes is the text."""
     *parts, to = labels
@@ -85,7 +85,7 @@ def _with_batch(
 
 
 def _matmul_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     stack = tuple(f"stack {k}" for k in range(len(node.shape) - 2))
     other = stack if len(node.inputs[1].shape) > 2 else ()
@@ -198,7 +198,7 @@ def _contract_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 
 
 def _contract_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     return _with_batch(inputs, batched, _labels(attr(node, "subscripts")))
 

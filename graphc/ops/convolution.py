@@ -26,7 +26,7 @@ from graphc.ir.dtypes import FLOATS, INTEGERS
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Batch, Batched, Kind, OpDef, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Batch, Kind, OpDef, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.batching import from_axis, joined, parted, to_axis
@@ -305,9 +305,7 @@ _LONGER = {
 def _batch(of: str) -> Batch:
     """A batch of both operands is one more dim of groups; of one, a longer dim that it has."""
 
-    def rule(
-        node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-    ) -> Node:
+    def rule(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
         if all(batched):
             before = [0 if key == "w" else 1 for key in of]  # what comes before the groups
             moved = (to_axis(x, axis) for x, axis in zip(inputs, before, strict=True))

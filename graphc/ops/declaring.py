@@ -19,7 +19,6 @@ from graphc.ir.opdef import (
     Array,
     AttrKind,
     Batch,
-    Batched,
     Jvp,
     Kind,
     NoBatching,
@@ -161,14 +160,14 @@ def repeated(node: Node, size: Size) -> Node:
     return ops.broadcast_to(node, shape=(size, *node.shape))
 
 
-def all_batched(inputs: Sequence[Node], batched: Sequence[Batched], size: Size) -> tuple[Node, ...]:
+def all_batched(inputs: Sequence[Node], batched: Sequence[bool], size: Size) -> tuple[Node, ...]:
     """The inputs, each with the batch axis."""
     pairs = zip(inputs, batched, strict=True)
     return tuple(node if has else repeated(node, size) for node, has in pairs)
 
 
 def member_by_member(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     """The batching rule of an op to which one more leading dim of all its inputs is nothing new."""
     return node.op(*all_batched(inputs, batched, size), **node.attrs)

@@ -18,7 +18,7 @@ from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, int8, int32, int64, uint8
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read, Scatter
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.batching import from_axis, to_axis
@@ -153,7 +153,7 @@ def _gather_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 
 
 def _batch_positions(
-    indices: Sequence[Node], batched: Sequence[Batched], size: Size
+    indices: Sequence[Node], batched: Sequence[bool], size: Size
 ) -> tuple[Node, ...]:
     """The index tensors for all members, after one that names the member."""
     found = all_batched(indices, batched, size)
@@ -161,7 +161,7 @@ def _batch_positions(
 
 
 def _gather_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     (source, *indices), position = inputs, attr(node, "position")
     axes = tuple(axis + 1 for axis in attr(node, "axes"))
@@ -243,7 +243,7 @@ def _scatter_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 
 
 def _scatter_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
     position, axes = attr(node, "position"), tuple(axis + 1 for axis in attr(node, "axes"))
     base, updates = all_batched((inputs[0], inputs[-1]), (batched[0], batched[-1]), size)

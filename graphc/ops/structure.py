@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import scalar
-from graphc.ir.dims import Size
 from graphc.ir.dtypes import ALL, DType
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Part, Pointwise, Read
@@ -16,10 +15,9 @@ from graphc.ir.opdef import (
     Arg,
     Array,
     AttrKind,
-    Batched,
     Kind,
+    NoBatching,
     NoDerivative,
-    PartlyBatched,
     Sample,
 )
 from graphc.ir.scalar import Expr, Index
@@ -105,18 +103,11 @@ def _item_reference(attrs: dict[str, Any], whole: tuple[Array, ...]) -> Array:
     return element
 
 
-def _item_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> PartlyBatched:
-    k, (has,) = attr(node, "k"), batched
-    return PartlyBatched(ops.item(*inputs, k=k), has if isinstance(has, bool) else has[k])
-
-
 item = structured(
     "item", "One result of an op that has several.", Kind.STRUCTURE,
     attrs={"k": AttrKind.INT}, infer=_item_type, reference=_item_reference,
     vjp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
     jvp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
-    batch=_item_batch,
+    batch=NoBatching("is done with the op that made the tuple"),
     lowering=Part(), dtypes=ALL, samples=(), exact=True,
 )  # fmt: skip

@@ -6,27 +6,42 @@ Values that do not depend on a batched one stay as they are, and are computed on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from graphc.errors import GraphError
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph, extract, topological, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import Batched, NoBatching, PartlyBatched
+from graphc.ir.opdef import Batched, NoBatching
+from graphc.ir.types import TensorType
 from graphc.ops.declaring import ops, repeated
+from graphc.ops.structure import item
 
 
-def over_batch(ys: Sequence[Node], given: Mapping[Node, Node], size: Size) -> list[PartlyBatched]:
+def over_batch(ys: Sequence[Node], given: Mapping[Node, Node], size: Size) -> list[Batched]:
     """For each y what takes its place when other nodes take that of some on which it depends.
 
     The nodes given have the batch axis, of that size, in front of the dims of those whose place
     they take. A y that depends on none of them is left as it is. Linear in the number of nodes.
     GraphError if the way leads through an op that has no batching rule.
     """
-    known = {node: PartlyBatched(new, True) for node, new in given.items()}
+    known = {node: Batched(new, True) for node, new in given.items()}
+    parts: dict[Node, tuple[Batched, ...]] = {}  # of nodes with several results
     for node in topological(ys):
-        if node not in known:
-            known[node] = _for_all(node, [known[operand] for operand in node.inputs], size)
+        if node in known:
+            continue
+        if node.op is item and node.inputs[0] in parts:
+            known[node] = parts[node.inputs[0]][node.attrs["k"]]
+            continue
+        operands = [known[operand] for operand in node.inputs if operand not in parts]
+        if not any(operand.has_axis for operand in operands):
+            inputs = tuple(operand.node for operand in operands)
+            known[node] = Batched(with_inputs(node, inputs), False)
+        elif isinstance(node.type, TensorType):
+            known[node] = Batched(_by_rule(node, operands, size), True)
+        else:
+            parts[node] = _by_rule(node, operands, size)
     return [known[y] for y in ys]
 
 
@@ -45,23 +60,19 @@ def batched_graph(
     given = {node: taker for node, taker, has in pairs if has}
     found = over_batch(graph.outputs, given, size)
     wanted = outputs if outputs is not None else [False] * len(found)
-    found = [_in_any_case(y, size) if must else y for y, must in zip(found, wanted, strict=True)]
+    found = [in_any_case(y, size) if must else y for y, must in zip(found, wanted, strict=True)]
     inputs = [*takers, *graph.variables]
     program = extract(graph.name, [y.node for y in found], inputs=inputs)
-    return program, tuple(has_axis(y.batched) for y in found)
+    return program, tuple(y.has_axis for y in found)
 
 
-def has_axis(batched: Batched) -> bool:
-    """Whether a value, or a part of it, has the batch axis."""
-    return batched if isinstance(batched, bool) else any(batched)
+def in_any_case(value: Batched, size: Size) -> Batched:
+    """The value with the batch axis, repeated if all members agree on it."""
+    return value if value.has_axis else Batched(repeated(value.node, size), True)
 
 
-def _for_all(node: Node, operands: Sequence[PartlyBatched], size: Size) -> PartlyBatched:
-    """The node for a whole batch."""
-    inputs = tuple(operand.node for operand in operands)
-    batched = tuple(operand.batched for operand in operands)
-    if not any(map(has_axis, batched)):
-        return PartlyBatched(with_inputs(node, inputs), False)
+def _by_rule(node: Node, operands: Sequence[Batched], size: Size) -> Any:
+    """What the op's rule makes for a whole batch."""
     rule = node.op.batch
     if isinstance(rule, NoBatching):
         raise GraphError(
@@ -69,13 +80,9 @@ def _for_all(node: Node, operands: Sequence[PartlyBatched], size: Size) -> Partl
             op=node.op.name,
             location=node.location,
         )
+    inputs = tuple(operand.node for operand in operands)
     with created_at(node.location):
-        found = rule(node, inputs, batched, size)
-    return found if isinstance(found, PartlyBatched) else PartlyBatched(found, True)
-
-
-def _in_any_case(value: PartlyBatched, size: Size) -> PartlyBatched:
-    return value if value.batched else PartlyBatched(repeated(value.node, size), True)
+        return rule(node, inputs, tuple(operand.has_axis for operand in operands), size)
 
 
 def _placeholder(node: Node, size: Size) -> Node:

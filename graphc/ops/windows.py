@@ -15,7 +15,7 @@ from graphc.ir.dtypes import ALL
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Batched, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.batching import from_axis, to_axis
@@ -233,7 +233,7 @@ _TRIED: tuple[tuple[_Known, _Known, _Known, Attrs], ...] = (
 )
 
 
-def _batch(node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size) -> Node:
+def _batch(node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size) -> Node:
     """The batch is one more of the dims between those of a window and the spatial ones."""
     (x,), rank = inputs, Windows.of(node).rank
     return from_axis(node.op(to_axis(x, rank), **node.attrs), rank)

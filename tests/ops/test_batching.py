@@ -128,7 +128,7 @@ def with_batch(
     ]
     pairs = zip(inputs, takers, batched, strict=True)
     (found,) = over_batch([result], {node: taker for node, taker, has in pairs if has}, size)
-    assert found.batched is True
+    assert found.has_axis
     assert found.node.type == result.tensor.with_shape((size, *result.shape))
     return takers, found.node
 

@@ -12,7 +12,7 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.dtypes import float64
 from graphc.ir.graph import Graph, extract, topological
 from graphc.ir.node import Node
-from graphc.ir.opdef import REGISTRY, Batched, NoBatching, OpDef, PartlyBatched
+from graphc.ir.opdef import REGISTRY, Batched, NoBatching, OpDef
 from graphc.ir.types import Shape
 from graphc.ir.verifier import verify
 from graphc.ops import ops
@@ -38,8 +38,8 @@ def test_what_does_not_depend_on_the_batch_is_done_once() -> None:
     y = ops.mul(ops.sin(x), inner)
     wide = vector(BATCH, 3, name="wide")
     product, same = over_batch([y, inner], {x: wide}, BATCH)
-    assert (same.node, same.batched) == (inner, False)
-    assert product.batched is True
+    assert (same.node, same.has_axis) == (inner, False)
+    assert product.has_axis
     assert product.node.shape == (BATCH, 3)
     nodes = topological([product.node])
     assert [node.op.name for node in nodes].count("exp") == 1
@@ -67,29 +67,40 @@ def test_an_op_without_a_rule_is_named() -> None:
 
 
 def _halves_rule(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> PartlyBatched:
-    return PartlyBatched(node.op(ops.sum(*inputs, axes=(1,))), (True, False))
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
+) -> tuple[Batched, ...]:
+    (x,) = inputs
+    turned = node.op(ops.permute_dims(x, axes=(1, 0)))
+    first, second = (ops.permute_dims(ops.item(turned, k=k), axes=(1, 0)) for k in (0, 1))
+    return Batched(first, True), Batched(ops.sum(second, axes=(0,)), False)
 
 
 def test_results_of_a_tuple_may_differ() -> None:
-    """The rule of this op is nonsense; only what becomes of its two results counts."""
+    """The second result of this rule is nonsense; only what becomes of it counts."""
     x, wide = vector(4), vector(6, 4)
     both = with_rule(halves, _halves_rule)(x)
     first, second = (ops.item(both, k=k) for k in (0, 1))
-    found = over_batch([first, second, ops.neg(second)], {x: wide}, 6)
-    assert [value.batched for value in found] == [True, False, False]
-    assert found[0].node.inputs == found[1].node.inputs
+    found = over_batch([first, second, ops.neg(second), ops.neg(first)], {x: wide}, 6)
+    assert [value.has_axis for value in found] == [True, False, False, True]
+    assert [value.node.shape for value in found] == [(6, 2), (2,), (2,), (6, 2)]
     assert found[2].node.inputs == (found[1].node,)
 
 
+def test_a_tuple_that_does_not_depend_on_the_batch_stays() -> None:
+    x = vector(4)
+    part = ops.item(halves(x), k=1)
+    (found,) = over_batch([ops.neg(part)], {vector(3): vector(2, 3)}, 2)
+    assert not found.has_axis
+    assert found.node.inputs == (part,)
+
+
 def _call_rule(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[Batched, ...], size: Size
-) -> PartlyBatched:
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
+) -> tuple[Batched, ...]:
     """What a rule of an op that holds a graph looks like."""
-    body: Graph = node.attrs["body"]
-    new, has = batched_graph(body, [flag is True for flag in batched], size)
-    return PartlyBatched(node.op(*inputs, body=new), has if len(has) > 1 else has[0])
+    body, has = batched_graph(node.attrs["body"], batched, size)
+    made = node.op(*inputs, body=body)
+    return tuple(Batched(ops.item(made, k=k), flag) for k, flag in enumerate(has))
 
 
 def body_of_two() -> Graph:
@@ -129,7 +140,7 @@ def test_a_rule_may_go_into_a_subgraph() -> None:
     x, y, wide = vector(3), vector(3), vector(BATCH, 3)
     results = with_rule(call, _call_rule)(x, y, body=body_of_two())
     product, unchanged = over_batch([ops.item(results, k=k) for k in (0, 1)], {x: wide}, BATCH)
-    assert (product.batched, unchanged.batched) == (True, False)
+    assert (product.has_axis, unchanged.has_axis) == (True, False)
     assert product.node.shape == (BATCH, 3)
     assert unchanged.node.shape == (3,)
 
