@@ -9,6 +9,7 @@ import numpy as np
 from graphc.ir import scalar
 from graphc.ir.dtypes import ALL, FLOATS, bool_
 from graphc.ir.inference import Inference
+from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, Kind, OpDef, Sample, declare
 from graphc.ir.scalar import Expr
 from graphc.ir.types import TensorType
@@ -17,7 +18,6 @@ from graphc.ops.declaring import (
     Factor,
     elementwise,
     formula_element,
-    jvp_of_factors,
     member_by_member,
     ops,
     vjp_of_factors,
@@ -82,6 +82,13 @@ _FACTORS: tuple[Factor, ...] = (
 )
 
 
+def _where_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    """The tangent of the branch that is taken; what the other one's is does not matter."""
+    still = zeros_like(result)
+    then, otherwise = (still if tangent is None else tangent for tangent in tangents[1:])
+    return ops.where(result.inputs[0], then, otherwise)
+
+
 def _where_args(shape: tuple[int, ...]) -> Sample:
     return Sample((Arg(shape, dtype=bool_), Arg(shape), Arg(shape)))
 
@@ -91,7 +98,7 @@ where: OpDef = declare(
         "where", Kind.ELEMENTWISE, 3, {}, _where_type,
         _where_reference,
         vjp_of_factors(_FACTORS),
-        jvp_of_factors(_FACTORS),
+        _where_jvp,
         member_by_member,
         formula_element(scalar.select), ALL,
         tuple(_where_args(shape) for shape in ((), (0,), (1,), (7,), (3, 35))),
