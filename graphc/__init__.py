@@ -159,6 +159,7 @@ from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType, bool_, float32, float64, int8, int16, int32, int64, uint8
 
 if TYPE_CHECKING:
+    from graphc.inspection.checking import check_gradients
     from graphc.runtime.session import Session
 
 bool = bool_
@@ -204,6 +205,7 @@ __all__ = [
     "broadcast_to",
     "cbrt",
     "ceil",
+    "check_gradients",
     "clip",
     "concat",
     "cond",
@@ -362,5 +364,9 @@ def __getattr__(name: str) -> Any:
         from graphc.runtime.session import Session
 
         return Session
+    if name == "check_gradients":
+        from graphc.inspection.checking import check_gradients
+
+        return check_gradients
     reason = f": {_ABSENT[name]}" if name in _ABSENT else ""
     raise AttributeError(f"module 'graphc' has no attribute {name!r}{reason}")

@@ -16,6 +16,8 @@ from rich.console import Console
 from graphc.errors import AttributeValueError, BenchmarkError, GraphcError, TargetError
 from graphc.inspection import loading, stages, text_file
 from graphc.inspection.cache import cache_view
+from graphc.inspection.checking import check_target, check_view
+from graphc.inspection.gradient_check import Settings
 from graphc.inspection.profiling import measure, profile_view
 from graphc.inspection.rendering import show as print_view
 from graphc.inspection.results import outcome_view, save
@@ -259,6 +261,54 @@ def profile(
     """Measure what each kernel of a program takes, and how near products come to the peak."""
     subject = loading.load(target, fetches)
     _print(profile_view(measure(subject, feeds, seed=seed, **options)), as_json)
+
+
+@main.command()
+@_common
+@_feeds
+@_dims
+@click.option(
+    "--step",
+    type=float,
+    default=1e-4,
+    show_default=True,
+    help="The largest distance between two points, for inputs of size 1.",
+)
+@click.option(
+    "--directions",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    help="Try N random directions in each input.",
+)
+@click.option(
+    "--tolerance", type=float, default=1e-6, show_default=True, help="The largest relative error."
+)
+@click.option(
+    "--first-order", is_flag=True, help="Leave out second derivatives, forward and reverse."
+)
+@click.option("--reference", is_flag=True, help="Interpret with NumPy instead of compiling.")
+def check(
+    target: str,
+    fetches: tuple[str, ...],
+    feeds: dict[str, str],
+    dims: dict[str, int],
+    first_order: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Hold derivatives of a program against differences.
+
+    The floating-point outputs are differentiated by floating-point placeholders and by trainable
+    variables, in float64, at random values: of an input that is not fed, normal floats, integers
+    that are 0 or 1, and 3 for every dim that no --dim gives. The exit code is 1 if any disagrees.
+    """
+    subject = loading.load(target, fetches)
+    report = check_target(subject, feeds, dims, Settings(second_order=not first_order, **settings))
+    _print(check_view(report), as_json)
+    if not report.ok:
+        raise SystemExit(1)
 
 
 @main.command()

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import graphc
 from graphc.cli import main
 from graphc.inspection.stages import TAKES
-from tests.inspection.targets import AFFINE, FAILING, FEEDS, PERCEPTRON, line_of
+from tests.inspection.targets import AFFINE, FAILING, FEEDS, PERCEPTRON, STOPPED, line_of
 
 STEP = f"{PERCEPTRON}:step"
 FEED = [word for name, text in FEEDS.items() for word in ("--feed", f"{name}={text}")]
@@ -36,9 +36,22 @@ def test_the_version() -> None:
     assert re.fullmatch(r"graphc (\d+\.\d+.*|\(not installed\))\n", printed("--version"))
 
 
-@pytest.mark.parametrize("command", [[], ["show"], ["info"], ["run"], ["profile"], ["cache"]])
+@pytest.mark.parametrize(
+    "command", [[], ["show"], ["info"], ["run"], ["profile"], ["check"], ["cache"]]
+)
 def test_every_command_has_help(command: list[str]) -> None:
     assert printed(*command, "--help").startswith(f"Usage: graphc {' '.join(command)}".rstrip())
+
+
+def test_derivatives_are_checked_with_an_exit_code(tmp_path: Path) -> None:
+    words = ["check", STEP, "--fetch", "loss", "--first-order", "--directions", "1"]
+    assert printed(*words).endswith("all 8 derivatives agree\n")
+    assert json.loads(printed(*words, "--json"))["ok"] is True
+    file = tmp_path / "stopped.graph"
+    file.write_text(STOPPED, encoding="utf-8")
+    found = call("check", str(file), "--first-order")
+    assert found.exit_code == 1
+    assert "6 of 12 derivatives disagree" in found.stdout
 
 
 @pytest.mark.parametrize("stage", TAKES)

@@ -79,7 +79,7 @@ def inputs(
     subject: Subject, feeds: Mapping[str, str], seed: int
 ) -> tuple[list[Array], dict[Node, Array]]:
     """What placeholders are fed, and what variables hold before the first run; see `run`."""
-    _check_names(subject, feeds)
+    check_names(subject, feeds)
     placeholders = [_fed(subject, node, feeds, seed) for node in subject.graph.placeholders]
     variables = {node: _value(subject, node, feeds, seed) for node in subject.graph.variables}
     return placeholders, variables
@@ -95,7 +95,8 @@ def notices(subject: Subject, feeds: Mapping[str, str]) -> tuple[str, ...]:
     return (f"starting as zeros, since the file gives no values and none are fed: {names}",)
 
 
-def _check_names(subject: Subject, feeds: Mapping[str, str]) -> None:
+def check_names(subject: Subject, feeds: Mapping[str, str]) -> None:
+    """FeedError for a feed of something that the program is not given."""
     known = [str(node.name) for node in subject.inputs]
     for name in feeds:
         if name not in known:

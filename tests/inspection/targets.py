@@ -12,6 +12,16 @@ PERCEPTRON = PROGRAMS / "perceptron.py"
 FAILING = PROGRAMS / "failing.py"
 AFFINE = PROGRAMS / "affine.graph"
 
+#: A program whose derivative is none: the factor that is left out counts in differences.
+STOPPED = """graph @stopped(%x: f32[n], %s: f32[]) -> f32[n] {
+  %0: f32[n] = stop_gradient(%x)
+  %1: f32[n] = mul(%0, %x)
+  %2: f32[n] = broadcast_to(%s, shape=[n])
+  %3: f32[n] = mul(%1, %2)
+  return %3
+}
+"""
+
 FEEDS = {"x": "rng.normal(size=(4, 6))", "y": "rng.integers(3, size=4)"}
 
 
