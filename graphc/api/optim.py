@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from graphc.api import elementwise as el
 from graphc.api import formulas
 from graphc.api.blame import fail_attribute, fail_gradient
-from graphc.api.gradients import depends_on, gradients
-from graphc.api.operands import described
+from graphc.api.gradient_buffers import GradientBuffers
+from graphc.api.gradients import gradients
 from graphc.api.sources import variable
 from graphc.api.tensor import Tensor, Variable
+from graphc.api.trained import chosen_variables
 from graphc.api.updates import Assignment, Group, assign, group
 from graphc.ir.dtypes import float64
 
-__all__ = ["SGD", "Adam"]
+__all__ = ["SGD", "Adam", "GradientBuffers"]
 
 
 class SGD:
@@ -35,10 +36,13 @@ class SGD:
 
         `variables` are those to change: without it all trainable ones on which the loss depends.
         """
-        with loss.graph:
-            chosen = _chosen("SGD", loss, variables)
-            steps = zip(chosen, gradients(loss, chosen), strict=True)
-            return group(*(part for w, g in steps for part in self._update(w, g)))
+        return self.apply_gradients(_slopes("SGD", loss, variables))
+
+    def apply_gradients(self, pairs: Iterable[tuple[Tensor, Variable]]) -> Group:
+        """One step along gradients that are known, each with its variable, to be fetched."""
+        found = _checked_pairs("SGD", pairs)
+        with found[0][1].graph:
+            return group(*(part for g, w in found for part in self._update(w, g)))
 
     def _update(self, w: Variable, g: Tensor) -> list[Assignment]:
         rate = self.rate.astype(w.dtype) if isinstance(self.rate, Tensor) else self.rate
@@ -74,14 +78,16 @@ class Adam:
 
         `variables` are those to change: without it all trainable ones on which the loss depends.
         """
-        with loss.graph:
-            chosen = _chosen("Adam", loss, variables)
-            grads = gradients(loss, chosen)
-            name = loss.graph.unused_name("adam_step")
-            count = variable(np.int64(0), name, trainable=False)
+        return self.apply_gradients(_slopes("Adam", loss, variables))
+
+    def apply_gradients(self, pairs: Iterable[tuple[Tensor, Variable]]) -> Group:
+        """One step with gradients that are known, each with its variable, to be fetched."""
+        found = _checked_pairs("Adam", pairs)
+        with found[0][1].graph as graph:
+            count = variable(np.int64(0), graph.unused_name("adam_step"), trainable=False)
             updates = [assign(count, count + 1)]
             rate, root = self._corrected((count + 1).astype(float64))
-            for w, g in zip(chosen, grads, strict=True):
+            for g, w in found:
                 updates += self._update(w, g, rate.astype(w.dtype), root.astype(w.dtype))
             return group(*updates)
 
@@ -99,17 +105,31 @@ class Adam:
         return [assign(m, mean), assign(v, square), assign(w, moved)]
 
 
-def _chosen(op: str, loss: Tensor, variables: Sequence[Variable] | None) -> list[Variable]:
-    """The variables to change, on each of which the loss depends."""
-    wanted = [w for w in loss.graph.variables if w.trainable] if variables is None else variables
-    reached = depends_on(loss, wanted)
-    found = [w for w, depends in zip(wanted, reached, strict=True) if depends]
-    if variables is not None and len(found) < len(wanted):
-        rest = [w for w, depends in zip(wanted, reached, strict=True) if not depends]
-        fail_gradient(op, f"{described(loss)} does not depend on {described(rest[0])}")
+def _slopes(
+    op: str, loss: Tensor, variables: Sequence[Variable] | None
+) -> list[tuple[Tensor, Variable]]:
+    """The gradients of the loss, each with its variable."""
+    with loss.graph:
+        chosen = chosen_variables(op, loss, variables)
+        return list(zip(gradients(loss, chosen), chosen, strict=True))
+
+
+def _checked_pairs(
+    op: str, pairs: Iterable[tuple[Tensor, Variable]]
+) -> list[tuple[Tensor, Variable]]:
+    found = list(pairs)
+    for pair in found:
+        if not _is_pair(pair):
+            fail_gradient(op, f"takes pairs of a gradient and its variable, not {pair!r}")
     if not found:
-        fail_gradient(op, f"{described(loss)} depends on no trainable variable")
+        fail_gradient(op, "is given no gradient")
     return found
+
+
+def _is_pair(pair: object) -> bool:
+    if not isinstance(pair, tuple) or len(pair) != 2:
+        return False
+    return isinstance(pair[0], Tensor) and isinstance(pair[1], Variable)
 
 
 def _state(w: Variable, role: str) -> Variable:

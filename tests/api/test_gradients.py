@@ -151,3 +151,15 @@ def test_an_op_without_a_derivative_is_named(fails: Callable[..., Any]) -> None:
     with pytest.raises(GradientError, match="digamma: cannot be differentiated") as caught:
         gc.gradients(y, x)
     assert caught.value.location == y.location
+
+
+def test_a_stopped_factor_is_a_number(compute: Any) -> None:
+    """z = u*x with u = x*x stopped has the slope u; that of x*x itself is still 2x."""
+    x = gc.placeholder(gc.float64, (3,))
+    y = x * x
+    u = gc.stop_gradient(y)
+    (by_z,), (by_y,) = (gc.gradients(gc.sum(part), x) for part in (u * x, y))
+    (along,) = gc.jvp(u * x, x, np.ones(3))
+    found = compute([by_z, by_y, along], {x: FEEDS[0]})
+    for value, expected in zip(found, (FEEDS[0] ** 2, 2 * FEEDS[0], FEEDS[0] ** 2), strict=True):
+        np.testing.assert_array_equal(value, expected)
