@@ -7,18 +7,21 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from llvmlite import ir
 
-from graphc.codegen import program, regions
+from graphc.codegen import program, regions, translation
 from graphc.codegen.caching.compiled_code import CompiledCode, KernelCode
 from graphc.codegen.caching.object_cache import ObjectCache
 from graphc.codegen.executable import LIMIT, Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
 from graphc.codegen.nests.routines import imported
-from graphc.codegen.products.tile_objects import tile_objects
+from graphc.codegen.nests.turning import turns_called
+from graphc.codegen.products.tile_objects import tiles_called
+from graphc.codegen.shared_objects import Emit, shared_object
 from graphc.codegen.target import Target, current_target
-from graphc.codegen.translation import object_codes
+from graphc.codegen.translators import Translators, quick_turns
 from graphc.control.whiles import limit_text
 from graphc.ir import dims, scalar
 from graphc.ir.graph import Graph
@@ -43,6 +46,9 @@ STAGES = ("graph", "optimized", "kernels", "memory", "llvm", "asm", "executable"
 #: Launches from which on a program runs so long that the entry between them does not count.
 LONG = 64
 
+#: What making a part takes, in characters of a module whose translation takes as long.
+PART = 20_000
+
 
 @dataclass
 class Compilation:
@@ -51,6 +57,7 @@ class Compilation:
     Kernels, modules and objects go by the names of their functions. There are no modules for
     objects that the cache had; if it had the whole program, there is nothing but the executable.
     `rooms` are bytes that the kernels need for themselves, which is known once they are emitted.
+    `parts` are what kernels call that is not their own: names, and what emits it.
     """
 
     graph: Graph
@@ -67,6 +74,7 @@ class Compilation:
     kernels: dict[str, Kernel] | None = None
     rooms: dict[str, int] | None = None
     modules: dict[str, ir.Module] | None = None
+    parts: dict[str, Emit] | None = None
     objects: dict[str, bytes] | None = None
     executable: Executable | None = None
 
@@ -100,16 +108,17 @@ def compile_graph(
     if found is not None:
         made.executable = replace(found, compile_seconds=time.perf_counter() - started)
         return made
-    steps = {
-        "graph": lambda: None,
-        "optimized": lambda: _optimize(made, snapshots, verify),
-        "kernels": lambda: _schedule(made),
-        "memory": lambda: _plan(made, known),
-        "llvm": lambda: _emit_entry(made),
-        "asm": lambda: _translate(made, known),
-        "executable": lambda: _assemble(made, known, started),
-    }
-    with _no_collections():
+    with _no_collections(), quick_turns(), Translators() as translators:
+        ahead = translators if STAGES.index(stop) >= STAGES.index("asm") else None
+        steps = {
+            "graph": lambda: None,
+            "optimized": lambda: _optimize(made, snapshots, verify),
+            "kernels": lambda: _schedule(made),
+            "memory": lambda: _plan(made, known, ahead),
+            "llvm": lambda: _emit_entry(made),
+            "asm": lambda: _translate(made, known, translators),
+            "executable": lambda: _assemble(made, known, started),
+        }
         for stage in STAGES:
             steps[stage]()
             if stage == stop:
@@ -122,6 +131,7 @@ def _no_collections() -> Iterator[None]:
     """Spare the search for unreachable cycles: what a compilation makes stays, or goes at once.
 
     The search takes a seventh of the time otherwise. Its own state is restored by who changed it.
+    What is there then counts as old, or else the next object to be made would start a search of it.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -129,6 +139,9 @@ def _no_collections() -> Iterator[None]:
         yield
     finally:
         if was_on:
+            if gc.get_freeze_count() == 0:
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 
@@ -142,18 +155,18 @@ def _schedule(made: Compilation) -> None:
     made.schedule = with_common_kernels(schedule(made.prepared, bands))
 
 
-def _plan(made: Compilation, known: CompiledCode) -> None:
+def _plan(made: Compilation, known: CompiledCode, ahead: Translators | None) -> None:
     """Order the launches, let buffers share memory, and give every piece of it a place.
 
     All have one in the pointer table, temporaries one in the arena too. Kernels are emitted on the
-    way, for only then is it known what they need for themselves.
+    way, for only then is it known what they need for themselves; `ahead` translates them meanwhile.
     """
     assert made.prepared is not None and made.schedule is not None
     slots = _given_slots(made.prepared, made.schedule)
     work = ordered(made.schedule, made.prepared)
     work, made.sharing = share(work, made.prepared, slots)
     made.schedule = in_batches(work, made.prepared, made.sharing) if made.batches else work
-    rooms = _emit_kernels(made, known)
+    rooms = _emit_kernels(made, known, ahead)
     made.schedule = with_room(made.schedule, lambda kernel: rooms[function_name(kernel)])
     ranges = live_ranges(made.schedule, slots, made.sharing.home)
     for k, buffer in enumerate(ranges):
@@ -196,19 +209,28 @@ def symbols(graph: Graph) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _emit_kernels(made: Compilation, known: CompiledCode) -> dict[str, int]:
+def _emit_kernels(
+    made: Compilation, known: CompiledCode, ahead: Translators | None
+) -> dict[str, int]:
     """Modules of the kernels that the cache does not have; the room that each of all needs."""
     assert made.schedule is not None
     made.kernels = {function_name(kernel): kernel for kernel in made.schedule.distinct()}
     kept = known.objects(made.kernels)
-    emitted = {
-        name: emit_kernel(kernel, made.target)
-        for name, kernel in made.kernels.items()
-        if name not in kept
-    }
     made.objects = {name: code.image for name, code in kept.items()}
-    made.modules = {name: new.module for name, new in emitted.items()}
-    made.rooms = {name: code.room for name, code in (kept | emitted).items()}
+    made.rooms = {name: code.room for name, code in kept.items()}
+    made.modules = {}
+    for name, kernel in made.kernels.items():
+        if name in kept:
+            continue
+        emitted = emit_kernel(kernel, made.target)
+        made.modules[name], made.rooms[name] = emitted.module, emitted.room
+        if ahead is not None:
+            translation.begin(ahead, name, emitted.module, made.target)
+    made.parts = tiles_called(made.kernels.values(), made.target)
+    made.parts |= turns_called(made.modules.values(), made.objects.values(), made.target)
+    if ahead is not None:
+        for name, emit in made.parts.items():
+            ahead.begin(name, PART, partial(shared_object, name, emit, made.target))
     return made.rooms
 
 
@@ -223,15 +245,17 @@ def _emit_entry(made: Compilation) -> None:
     )
 
 
-def _translate(made: Compilation, known: CompiledCode) -> None:
+def _translate(made: Compilation, known: CompiledCode, translators: Translators) -> None:
     """Machine code of the new modules; the cache is given that of the kernels among them."""
     assert made.kernels is not None and made.objects is not None and made.modules is not None
     assert made.schedule is not None and made.rooms is not None
     is_long = len(made.schedule.launches) > LONG
-    new = object_codes(made.modules, made.target, {program.ENTRY} if is_long else ())
+    entry = made.modules[program.ENTRY]
+    translation.begin(translators, program.ENTRY, entry, made.target, quickly=is_long)
+    new = translators.finish()
     for name in made.kernels.keys() & new.keys():
         known.keep_object(made.kernels[name], KernelCode(new[name], made.rooms[name]))
-    made.objects |= new
+    made.objects |= {name: new[name] for name in made.modules}
 
 
 def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
@@ -239,11 +263,12 @@ def _assemble(made: Compilation, known: CompiledCode, started: float) -> None:
     assert graph is not None and work is not None
     assert made.slots is not None and made.plan is not None
     assert made.kernels is not None and made.objects is not None and made.sharing is not None
+    assert made.parts is not None
     variables = {node: k for k, node in enumerate(graph.variables)}
     made.executable = Executable(
         objects=(
             *(made.objects[name] for name in (*made.kernels, program.ENTRY)),
-            *tile_objects(made.kernels.values(), made.target),
+            *(shared_object(name, emit, made.target) for name, emit in made.parts.items()),
         ),
         imports=(
             *imported(made.kernels.values()),

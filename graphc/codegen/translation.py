@@ -6,20 +6,17 @@ A module's translation needs nothing of the others', so they are translated on s
 from __future__ import annotations
 
 import ctypes
-import os
 import threading
-from collections.abc import Callable, Collection, Mapping
-from functools import cache
+from collections.abc import Collection, Mapping
+from functools import cache, partial
 from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 
 from graphc.codegen.target import Target
+from graphc.codegen.translators import Translators
 from graphc.errors import CompileError
-
-#: Threads at most: emitting the modules takes too large a part of the time for more to be of use.
-MOST_THREADS = 8
 
 
 def optimize(module: ir.Module, target: Target) -> Any:
@@ -41,36 +38,27 @@ def object_codes(
 
     Modules that run once, where a kernel runs long, are translated `quickly`.
     """
-
-    def translated(name: str) -> bytes:
-        parsed = _parsed(texts[name], llvm.create_context())
-        if name in quickly:
-            return _object_code(parsed, _machine(target, 0))
-        _run_passes(parsed, target)
-        return _object_code(parsed, _machine(target, 2))
-
-    texts = {name: str(module) for name, module in modules.items()}
-    # The longest first, so that no thread is left with a long one at the end.
-    names = sorted(texts, key=lambda name: -len(texts[name]))
-    done = dict(zip(names, _mapped(translated, names), strict=True))
-    return {name: done[name] for name in modules}
+    with Translators() as translators:
+        for name, module in modules.items():
+            begin(translators, name, module, target, quickly=name in quickly)
+        made = translators.finish()
+    return {name: made[name] for name in modules}
 
 
-def _mapped(call: Callable[[str], bytes], items: list[str]) -> list[bytes]:
-    """As `map`, on as many threads as there are CPUs to run them."""
-    threads = min(len(items), _cpus(), MOST_THREADS)
-    if threads <= 1:
-        return [call(item) for item in items]
-    from concurrent.futures import ThreadPoolExecutor  # slow to import
-
-    with ThreadPoolExecutor(threads, "graphc-translation") as pool:
-        return list(pool.map(call, items))
+def begin(
+    translators: Translators, name: str, module: ir.Module, target: Target, *, quickly: bool = False
+) -> None:
+    """Have the object file of a module made; see `object_codes`."""
+    text = str(module)
+    translators.begin(name, len(text), partial(_translated, text, target, quickly))
 
 
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _translated(text: str, target: Target, quickly: bool) -> bytes:
+    parsed = _parsed(text, llvm.create_context())
+    if quickly:
+        return _object_code(parsed, _machine(target, 0))
+    _run_passes(parsed, target)
+    return _object_code(parsed, _machine(target, 2))
 
 
 def _parsed(text: str, context: Any) -> Any:

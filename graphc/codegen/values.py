@@ -155,6 +155,11 @@ def suffix(type_: ir.Type) -> str:
     return names.get(str(type_), str(type_))
 
 
+def smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The smaller of two numbers."""
+    return builder.select(builder.icmp_signed("<", a, b), a, b)
+
+
 def any_lane(builder: ir.IRBuilder, condition: ir.Value) -> ir.Value:
     """Whether a condition holds in some lane."""
     if not is_vector(condition):

@@ -9,7 +9,7 @@ import pytest
 from llvmlite import ir
 
 from graphc import compiler
-from graphc.codegen import translation
+from graphc.codegen import translators
 from graphc.codegen.program import ENTRY
 from graphc.codegen.target import current_target
 from graphc.codegen.translation import object_codes
@@ -43,9 +43,9 @@ def test_the_same_objects_on_any_number_of_threads(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = modules()
-    monkeypatch.setattr(translation, "_cpus", lambda: 1)
+    monkeypatch.setattr(translators, "_cpus", lambda: 1)
     alone = object_codes(given, TARGET)
-    monkeypatch.setattr(translation, "_cpus", lambda: threads)
+    monkeypatch.setattr(translators, "_cpus", lambda: threads)
     together = object_codes(given, TARGET)
     assert together == alone
     assert list(together) == list(given)
@@ -56,7 +56,7 @@ def test_the_same_objects_on_any_number_of_threads(
 def test_what_llvm_refuses_is_a_compile_error(
     threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(translation, "_cpus", lambda: threads)
+    monkeypatch.setattr(translators, "_cpus", lambda: threads)
     with pytest.raises(
         CompileError, match="the generated code is not valid: LLVM IR parsing error"
     ):

@@ -2,57 +2,95 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from graphc.codegen.expressions.access import load_row, store_row
-from graphc.codegen.expressions.strides import exchanged
-from graphc.codegen.nests.turned import TILE, Nest, Square, base, inner, is_within, within
+from graphc.codegen.nests.turned import TILE, Nest, base, inner
+from graphc.codegen.nests.turning import declare_turn
 from graphc.codegen.scopes import LINE
 from graphc.codegen.values import I64, memory_type
 from graphc.ir import dims
 from graphc.ir.dims import Size
+from graphc.ir.scalar import Expr
+from graphc.schedule.statements import Store
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
 
 Bounds = tuple[ir.Value, ir.Value]
 
-#: Rows and columns that are turned in registers at most. The larger ones are a fifth faster where
-#: caches do not hold all, and take three times the code.
-BLOCK, SMALL_BLOCK = 16, 8
-
-#: Positions of a nest that takes so little time that less code is worth more.
-MODEST = 1 << 16
-
 
 def emit_tiles(statements: Statements, nest: Nest, bounds: Bounds) -> None:
     """The nest, its outermost loop between two bounds."""
     with statements.scopes.for_a_while():
-        _Tiles(statements, nest).emit(bounds)
+        if nest.copy is None or nest.copy.target in statements.elements.extents:
+            _Tiles(statements, nest).emit(bounds)
+        else:  # to memory of the kernel's own, which is near
+            _Turned(statements, nest).copy(nest.copy, bounds)
 
 
-def _block(nest: Nest) -> int:
-    """Rows and columns to be turned in registers."""
-    is_short = isinstance(nest.rows.extent, int) and nest.rows.extent < TILE
-    return SMALL_BLOCK if is_short or is_within(nest.loops, MODEST) else BLOCK
+class _Turned:
+    """Turns what is read across rows. Where rows and columns begin is bound to their `base`."""
 
-
-class _Tiles:
     def __init__(self, statements: Statements, nest: Nest) -> None:
         self.statements = statements
         self.elements = statements.elements
         self.scopes = statements.scopes
         self.nest = nest
-        for square in nest.squares:
-            _, dtype = self.elements.buffers[str(square.load.source)]
-            memory = self.scopes.allocate(memory_type(dtype), TILE * TILE, LINE)
-            self.elements.buffers[square.name] = (memory, dtype)
 
     @property
     def builder(self) -> ir.IRBuilder:
         return self.scopes.builder
+
+    def copy(self, store: Store, bounds: Bounds) -> None:
+        """All of a nest that does nothing else: the other loops, and one call inside them."""
+        rows, columns = self.nest.rows, self.nest.columns
+        counts = {}
+        with ExitStack() as stack:
+            for k, loop in enumerate(self.nest.loops):
+                here = (I64(0), self.elements.size(loop.axis.extent)) if k else bounds
+                if loop.axis in (rows, columns):
+                    self.scopes.bind(base(loop.axis), here[0])
+                    counts[loop.axis] = self.builder.sub(here[1], here[0])
+                else:
+                    stack.enter_context(self.scopes.loop(loop.axis.name, *here))
+            step = rows.step(store.offset)
+            assert step is not None
+            target = self._address(store.target, store.offset)
+            size = self.elements.size(step)
+            self.turn(store.value, target, size, counts[rows], counts[columns])
+
+    def turn(
+        self, load: Expr, target: ir.Value, step: ir.Value, height: ir.Value, width: ir.Value
+    ) -> None:
+        """Rows that a load reads, turned to a target whose rows are `step` apart."""
+        source = self._address(str(load.source), load.offset)
+        distance = self.nest.columns.step(load.offset)
+        assert distance is not None
+        function = declare_turn(self.builder.module, load.dtype.itemsize)
+        given = [source, self.elements.size(distance), target, step, height, width]
+        self.builder.call(function, given)
+
+    def _address(self, buffer: str, offset: Size) -> ir.Value:
+        """Where an offset is for the first row and column."""
+        axes = (self.nest.rows, self.nest.columns)
+        moved: dict[str, Size] = {axis.name: dims.symbol(base(axis)) for axis in axes}
+        pointer, dtype = self.elements.buffers[buffer]
+        place = self.elements.size(dims.substitute(offset, moved))
+        return self.builder.gep(pointer, [place], source_etype=memory_type(dtype))
+
+
+class _Tiles(_Turned):
+    """A nest whose body reads what is turned, among other things, from squares in memory."""
+
+    def __init__(self, statements: Statements, nest: Nest) -> None:
+        super().__init__(statements, nest)
+        for square in nest.squares:
+            _, dtype = self.elements.buffers[str(square.load.source)]
+            memory = self.scopes.allocate(memory_type(dtype), TILE * TILE, LINE)
+            self.elements.buffers[square.name] = (memory, dtype)
 
     def emit(self, bounds: Bounds) -> None:
         self._loops(0, bounds, I64(0))
@@ -79,65 +117,11 @@ class _Tiles:
 
     def _tile(self, height: ir.Value, width: ir.Value) -> None:
         for square in self.nest.squares:
-            self._bring_in(square, height, width)
+            memory, _ = self.elements.buffers[square.name]
+            self.turn(square.load, memory, I64(TILE), height, width)
         rows, columns = inner(self.nest.rows), inner(self.nest.columns)
         lanes = self.statements.lanes
         with self.scopes.loop(rows, I64(0), height):
             self.scopes.each_window(
                 columns, I64(0), width, lanes, lambda: self.statements.emit(self.nest.body)
             )
-
-    # Squares ---------------------------------------------------------------------------------
-
-    def _bring_in(self, square: Square, height: ir.Value, width: ir.Value) -> None:
-        """Whole blocks turned in registers, the rest one by one."""
-        lanes = min(self.statements.lanes, _block(self.nest))
-        rows, columns = inner(self.nest.rows), inner(self.nest.columns)
-        high = self.builder.and_(height, I64(-lanes))
-        wide = self.builder.and_(width, I64(-lanes))
-        zero = I64(0)
-        with (
-            self.scopes.loop(columns, zero, wide, lanes),
-            self.scopes.loop(rows, zero, high, lanes),
-        ):
-            self._block(square, lanes)
-        for bounds in (((zero, height), (wide, width)), ((high, height), (zero, wide))):
-            with self.scopes.loop(rows, *bounds[0]), self.scopes.loop(columns, *bounds[1]):
-                self._single(square)
-
-    def _offset(self, square: Square, column: int = 0) -> Size:
-        axes = (self.nest.rows, self.nest.columns)
-        moved: dict[str, Size] = {axis.name: within(axis) for axis in axes}
-        moved[axes[1].name] = moved[axes[1].name] + column
-        return dims.substitute(square.load.offset, moved)
-
-    def _place(self, row: int = 0) -> Size:
-        rows, columns = (
-            dims.symbol(inner(axis), TILE - 1) for axis in (self.nest.rows, self.nest.columns)
-        )
-        return TILE * (rows + row) + columns
-
-    def _block(self, square: Square, lanes: int) -> None:
-        pointer, dtype = self.elements.buffers[str(square.load.source)]
-        memory, _ = self.elements.buffers[square.name]
-        element = memory_type(dtype)
-        type_ = ir.VectorType(element, lanes)
-        loaded = []
-        for column in range(lanes):
-            offset = self.elements.size(self._offset(square, column))
-            address = self.builder.gep(pointer, [offset], source_etype=element)
-            loaded.append(load_row(self.builder, type_, address, None, dtype.itemsize))
-        for row, turned in enumerate(exchanged(self.builder, loaded)):
-            place = self.elements.size(self._place(row))
-            address = self.builder.gep(memory, [place], source_etype=element)
-            store_row(self.builder, turned, address, None, dtype.itemsize)
-
-    def _single(self, square: Square) -> None:
-        pointer, dtype = self.elements.buffers[str(square.load.source)]
-        memory, _ = self.elements.buffers[square.name]
-        element = memory_type(dtype)
-        offset = self.elements.size(self._offset(square))
-        source = self.builder.gep(pointer, [offset], source_etype=element)
-        place = self.elements.size(self._place())
-        target = self.builder.gep(memory, [place], source_etype=element)
-        self.builder.store(self.builder.load(source, typ=element), target)

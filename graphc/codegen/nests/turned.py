@@ -43,13 +43,14 @@ class Nest:
     """Perfectly nested loops, the `turned` and the innermost of which are cut into tiles.
 
     `body` is that of a tile. There `base` of an axis is where the tile begins and `inner` the
-    position within it.
+    position within it. `copy` is all that the loops do, if that is to store rows of what is turned.
     """
 
     loops: tuple[Loop, ...]
     turned: int
     squares: tuple[Square, ...]
     body: tuple[Statement, ...]
+    copy: Store | None
 
     @property
     def rows(self) -> Axis:
@@ -138,7 +139,21 @@ def _nest(loops: tuple[Loop, ...], turned: int, loads: list[Expr]) -> Nest:
     squares = tuple(Square(f"{load.source}.{k}", load) for k, load in enumerate(loads))
     kept = {square.load: scalar.load(square.name, place, square.load.dtype) for square in squares}
     body = tuple(_reading_kept(statement, kept) for statement in loops[-1].body)
-    return Nest(loops, turned, squares, substituted(body, moved))
+    copy = _copy(loops[-1].body, rows, columns, loads)
+    return Nest(loops, turned, squares, substituted(body, moved), copy)
+
+
+def _copy(
+    body: tuple[Statement, ...], rows: Axis, columns: Axis, loads: list[Expr]
+) -> Store | None:
+    """The only statement of a body, if it does no more than put a load into rows."""
+    store = body[0]
+    if len(body) > 1 or not isinstance(store, Store) or [store.value] != loads:
+        return None
+    if store.value.dtype.is_bool or scalar.opaque_values(store.offset):
+        return None  # any byte but 0 counts as true, and is stored as 1
+    is_row = columns.step(store.offset) == 1 and rows.step(store.offset) is not None
+    return store if is_row else None
 
 
 def _reading_kept(statement: Statement, kept: dict[Expr, Expr]) -> Statement:

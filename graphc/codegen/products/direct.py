@@ -10,10 +10,9 @@ from llvmlite import ir
 from graphc.codegen.products.direct_shape import has
 from graphc.codegen.products.direct_tile import DirectTile, Known, declare
 from graphc.codegen.products.in_place import Place
-from graphc.codegen.products.panels import smaller
 from graphc.codegen.products.products import Emission
 from graphc.codegen.products.results import is_plain, waiting_place
-from graphc.codegen.values import I64, memory_type, zeros
+from graphc.codegen.values import I64, memory_type, smaller, zeros
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Store

@@ -9,13 +9,8 @@ from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.products.blocking import Cut
-from graphc.codegen.values import I64
+from graphc.codegen.values import I64, smaller
 from graphc.schedule.statements import Axis
-
-
-def smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
-    """The smaller of two numbers."""
-    return builder.select(builder.icmp_signed("<", a, b), a, b)
 
 
 class Panels:

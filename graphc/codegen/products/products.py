@@ -17,11 +17,11 @@ from llvmlite import ir
 from graphc.codegen.products.image import Image
 from graphc.codegen.products.micro_panels import place_of
 from graphc.codegen.products.packing import Packing, masked
-from graphc.codegen.products.panels import Panels, smaller
+from graphc.codegen.products.panels import Panels
 from graphc.codegen.products.plan import Plan
 from graphc.codegen.products.results import is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
-from graphc.codegen.values import I64, memory_type, register_type, zeros
+from graphc.codegen.values import I64, memory_type, register_type, smaller, zeros
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, int64

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from llvmlite import ir
 
 from graphc.codegen.products.packing import Packing
-from graphc.codegen.products.panels import Panels, smaller
+from graphc.codegen.products.panels import Panels
 from graphc.codegen.products.tile import LINE
 from graphc.codegen.products.window_plan import WindowPlan
 from graphc.codegen.products.window_tile import declare_window_tile
-from graphc.codegen.values import I64, memory_type, register_type, zeros
+from graphc.codegen.values import I64, memory_type, register_type, smaller, zeros
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, int64

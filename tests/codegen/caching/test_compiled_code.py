@@ -57,7 +57,7 @@ def test_a_warm_compile_runs_no_stage_and_emits_nothing(
     cache: ObjectCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cold = compile_graph(scans(2), cache=cache)
-    for stage in ("run_passes", "schedule", "emit_kernel", "object_codes"):
+    for stage in ("run_passes", "schedule", "emit_kernel", "Translators"):
         monkeypatch.setattr(compiler, stage, no_more)
     monkeypatch.setattr(ir.Module, "__init__", no_more)
     warm = compile_graph(scans(2), cache=cache)

@@ -11,8 +11,9 @@ import pytest
 
 from graphc.codegen.products.choice import chosen
 from graphc.codegen.products.tile import tile_name
-from graphc.codegen.products.tile_objects import tile_objects
+from graphc.codegen.products.tile_objects import tiles_called
 from graphc.codegen.products.window_plan import WindowPlan
+from graphc.codegen.shared_objects import shared_object
 from graphc.codegen.target import Target
 from graphc.codegen.values import register_type
 from graphc.compiler import Compilation, compile_graph
@@ -79,8 +80,9 @@ def test_every_tile_has_one_object(target: Target) -> None:
     made = compiled(many, target)
     assert made.kernels is not None
     names = called(made, target)
-    images = tile_objects(made.kernels.values(), target)
-    assert len(images) == len(set(images)) == len(names)
+    tiles = tiles_called(made.kernels.values(), target)
+    images = [shared_object(name, emit, target) for name, emit in tiles.items()]
+    assert tiles.keys() == names and len(set(images)) == len(names)
     for name in names:
         (image,) = (one for one in images if name.encode() + b"\0" in one)
         assert len(image) > 300
