@@ -32,7 +32,7 @@ def rows_of_sum(part: Node) -> list[Node] | None:
 
 def _rows(part: Node) -> Iterator[Node | None]:
     match part.op.name:
-        case "matmul" | "contract" if _is_small(part):
+        case _ if is_small_product(part):
             yield from (_moved(operand)[0] for operand in part.inputs)
         case "sum":
             yield part.inputs[0]
@@ -60,15 +60,15 @@ def sum_over_turns(part: Node, stack_of: StackOf) -> Node:
             return part.op(*(sum_over_turns(x, stack_of) for x in part.inputs), **part.attrs)
 
 
-def _is_small(part: Node) -> bool:
-    """Whether a product sums few terms, as far as is known, and is of two plain matrices."""
-    left, right, to = labels_of(part)
+def is_small_product(part: Node) -> bool:
+    """Whether a value is a product of few terms, as far as is known, and no stack of products."""
+    if part.op.name not in ("matmul", "contract"):
+        return False
+    left, _, to = labels_of(part)
     if part.op.name == "matmul" and len(to) > 2:
         return False
-    inner = [
-        size for label, size in zip(left, part.inputs[0].shape, strict=True) if label not in to
-    ]
-    terms = dims.product(inner)
+    sizes = zip(left, part.inputs[0].shape, strict=True)
+    terms = dims.product(size for label, size in sizes if label not in to)
     return not isinstance(terms, int) or terms < MOST_TERMS
 
 

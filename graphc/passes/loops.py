@@ -2,7 +2,7 @@
 
 Differentiating a loop makes another one that does the same and records a tape besides; both are
 one loop in the end. What nothing reads of a loop's results is not computed, nor what only that
-would need; and what is the same in every turn is computed before the first.
+would need.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.control.bodies import applied, cut, is_sunk, returning
+from graphc.control.bodies import returning
 from graphc.ir import dims
 from graphc.ir.graph import (
     Graph,
@@ -24,7 +24,6 @@ from graphc.ir.graph import (
 )
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import Kind
 from graphc.ops import ops
 from graphc.passes.dce import drop_dead_code
 
@@ -241,38 +240,3 @@ class _While(_Loop):
             body=_with(body, places, outputs),
             states=sum(k < self.carries for k in places),
         ), outputs
-
-
-def hoist_invariants(graph: Graph) -> Graph:
-    """The graph with what is the same in every turn of a loop computed before it."""
-    graph = _inside(graph, hoist_invariants)
-    if not any(_is_loop(node) for node in graph.nodes):
-        return graph
-    return rewrite(graph, _hoisted)
-
-
-def _hoisted(node: Node, inputs: tuple[Node, ...]) -> Node:
-    node = with_inputs(node, inputs)
-    if node.op.name != "scan":
-        return node
-    body: Graph = node.attrs["body"]
-    turning = node.attrs["carries"] + node.attrs["xs"]
-    fixed = body.placeholders[turning:]
-    moving = set(body.placeholders[:turning])
-    for inner in body.nodes:
-        if any(operand in moving for operand in inner.inputs):
-            moving.add(inner)
-    if not any(_is_worth_it(inner) for inner in body.nodes if inner not in moving):
-        return node
-    with created_at(node.location):
-        made = cut(body.name, body.placeholders[:turning], body.outputs)
-        mapping = dict(zip(fixed, node.inputs[turning:], strict=True))
-        outside = applied(
-            extract("invariant", made.captures, inputs=fixed), [mapping[place] for place in fixed]
-        )
-        attrs = {**node.attrs, "body": made.graph}
-        return node.op(*node.inputs[:turning], *outside, name=node.name, **attrs)
-
-
-def _is_worth_it(node: Node) -> bool:
-    return bool(node.inputs) and not is_sunk(node) and node.op.kind is not Kind.VIEW

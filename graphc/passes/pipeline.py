@@ -15,7 +15,8 @@ from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code
 from graphc.passes.fma import contract
 from graphc.passes.folding import fold_constants
-from graphc.passes.loops import hoist_invariants, merge_loops, prune_loops
+from graphc.passes.hoisting import hoist
+from graphc.passes.loops import merge_loops, prune_loops
 from graphc.passes.unify_dims import unify_dims
 
 
@@ -44,10 +45,9 @@ PASSES: tuple[Pass, ...] = (
     Pass("fma", contract, "a product and the sum that uses it round once", settings.FMA),
     Pass("unify_dims", unify_dims, "dims that guards make equal become one dim"),
     Pass("simplify", canonicalize, "rules again, for what unified dims have shown"),
-    Pass(
-        "hoist", hoist_invariants, "what is the same in every turn of a loop is computed before it"
-    ),
+    Pass("hoist", hoist, "what need not wait for its turn is computed before the loop"),
     Pass("prune", prune_loops, "what loops need no more once that is done goes"),
+    Pass("tidy", canonicalize, "rules again, for what was put together from bodies"),
 )
 
 
