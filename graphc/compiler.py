@@ -38,6 +38,7 @@ from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Kernel, Schedule, Workspace
 from graphc.schedule.lowering import prepared, schedule
 from graphc.schedule.resizing import with_common_kernels
+from graphc.schedule.tight import with_tight_loops
 from graphc.schedule.turns import work_of
 
 #: The stages in order, as the command line names them.
@@ -152,7 +153,7 @@ def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
     made.prepared, bands = prepared(made.optimized)
-    made.schedule = with_common_kernels(schedule(made.prepared, bands))
+    made.schedule = with_common_kernels(with_tight_loops(schedule(made.prepared, bands)))
 
 
 def _plan(made: Compilation, known: CompiledCode, ahead: Translators | None) -> None:

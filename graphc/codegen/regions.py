@@ -21,7 +21,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.schedule.kernel import Launch, Schedule, Workspace
-from graphc.schedule.regions import Branch, Region, Repeat, Row
+from graphc.schedule.regions import Branch, Region, Repeat
 from graphc.schedule.work import NANOSECOND, work
 
 #: `ptr graphc_reallocate(old, bytes)` and `void graphc_free(memory)`, as in C; who loads has them.
@@ -83,6 +83,8 @@ class Regions:
         self._memory = _Memory(function, self.leave) if loops else None
         self._watch = _Watch(function, self.leave) if loops else None
         self._sites = {id(region): sites + k for k, region in enumerate(limited(schedule.regions))}
+        repeats = [region for region in schedule.regions if isinstance(region, Repeat)]
+        self._stacks = {stack for region in repeats for stack in region.stacks}
         self._turns = 0
 
     def emit(self) -> None:
@@ -102,7 +104,8 @@ class Regions:
             return
         pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
         for argument, buffer in pairs:
-            if argument.written and isinstance(buffer, Node) and _is_found(buffer):
+            is_stack = buffer in self._stacks
+            if argument.written and not is_stack and isinstance(buffer, Node) and _is_found(buffer):
                 self._memory.need(buffer, self.at.elements.size(buffer.tensor.nbytes))
 
     def _range(self, first: int, end: int, regions: Sequence[Region]) -> None:
@@ -140,8 +143,11 @@ class Regions:
         length = self.at.elements.size(region.length)
         for row in region.rows:
             if row.written and _is_found(row.whole):
-                self._grow(row, length)
-        with self.at.scopes.loop(self._name(), ZERO, length) as turn:
+                self._have_rows(row.whole, length)
+        for stack in region.stacks:
+            if _is_found(stack):
+                self._have_rows(stack, self.at.elements.size(region.total))
+        with self.at.scopes.loop(self._name(region), ZERO, length) as turn:
             builder = self.at.builder
             place = turn
             if region.reverse:
@@ -152,40 +158,52 @@ class Regions:
             self._look(region)
 
     def _while(self, region: Repeat, inner: Sequence[Region]) -> None:
-        with self.at.scopes.turns(self._name()) as (turn, go_on_if):
+        with self.at.scopes.turns(self._name(region)) as (turn, go_on_if):
+            builder = self.at.builder
+            for stack in region.stacks:
+                self._have_rows(stack, builder.mul(builder.add(turn, ONE), I64(region.chunk)))
             self._range(region.first, region.middle, inner)
             go_on_if(self._holds(self._predicate(region)))
             if region.most:
                 self._check_limit(region, turn)
             for row in region.rows:
-                self._grow(row, self.at.builder.add(turn, ONE))
+                self._have_rows(row.whole, self.at.builder.add(turn, ONE))
             self._move(region, turn)
             self._range(region.middle, region.end, inner)
             self._exchange(region)
             self._look(region)
-        self.at.scopes.bind(region.turns, turn)
+        self.at.scopes.bind(region.turns, self._turns_taken(region, turn))
+
+    def _turns_taken(self, region: Repeat, turn: ir.Value) -> ir.Value:
+        if region.count is None:
+            return turn
+        builder = self.at.builder
+        last = builder.load(self.at.pointer(region.count), typ=I64)
+        return builder.add(builder.mul(turn, I64(region.chunk)), last)
 
     def _predicate(self, region: Repeat) -> Node:
         assert region.predicate is not None
         return region.predicate
 
-    def _name(self) -> str:
+    def _name(self, region: Repeat) -> str:
         self._turns += 1
-        return f"turn{self._turns}"
+        return region.turn or f"turn{self._turns}"
 
-    def _stride(self, row: Row) -> ir.Value:
-        return self.at.elements.size(row.row.tensor.nbytes)
+    def _stride(self, row: Node) -> ir.Value:
+        """Bytes of a row of a stack or sequence."""
+        size = dims.product(row.shape[1:]) * row.dtype.itemsize
+        return self.at.elements.size(size)
 
-    def _grow(self, row: Row, turns: ir.Value) -> None:
+    def _have_rows(self, stack: Node, count: ir.Value) -> None:
         """Have memory for so many rows of a stack."""
         assert self._memory is not None
-        self._memory.need(row.whole, self.at.builder.mul(turns, self._stride(row)))
+        self._memory.need(stack, self.at.builder.mul(count, self._stride(stack)))
 
     def _move(self, region: Repeat, place: ir.Value) -> None:
         """Let rows be where they are in this turn."""
         for row in region.rows:
             builder = self.at.builder
-            offset = builder.mul(place, self._stride(row))
+            offset = builder.mul(place, self._stride(row.whole))
             address = builder.gep(self.at.pointer(row.whole), [offset], source_etype=I8)
             builder.store(address, self.at.slot(row.row))
 
@@ -205,7 +223,10 @@ class Regions:
 
     def _check_limit(self, region: Repeat, turn: ir.Value) -> None:
         builder = self.at.builder
-        reached = builder.icmp_signed("==", turn, I64(region.most))
+        rest = region.most
+        if region.chunk:  # the kernel has taken turns already, and would take more
+            rest = -(-region.most // region.chunk) - 1
+        reached = builder.icmp_signed(">=", turn, I64(rest))
         with builder.if_then(reached, likely=False):
             builder.store(I64(1 + self._sites[id(region)]), self.at.status)
             self.leave(builder)

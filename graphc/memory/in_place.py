@@ -17,14 +17,17 @@ from graphc.schedule.calls import Call
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.statements import (
     Axis,
+    Either,
     Fold,
     Loop,
     Product,
     Sort,
     Statement,
     Store,
+    Turns,
     Update,
     roots_of,
+    walk,
 )
 
 #: Loops around a store of which every order of strides is tried.
@@ -94,6 +97,11 @@ class _Accesses:
                 case Store(target=target, offset=offset) | Update(target=target, offset=offset):
                     self._read(statement, loops, axes)
                     self._write(target, offset, loops, axes)
+                case Turns() | Either():  # what is read in a turn, others may have written
+                    for one in walk((statement,)):
+                        loads = scalar.walk(roots_of(one))
+                        self.kept |= {str(e.source) for e in loads if e.name == "load"}
+                        self.kept |= {one.target} if isinstance(one, Store | Update) else set()
                 case Call():  # in what order a routine reads and writes is its own affair
                     self._read(statement, loops, axes)
                     self.kept |= {pointer.buffer for pointer in statement.pointers()}

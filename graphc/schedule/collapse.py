@@ -12,12 +12,14 @@ from graphc.schedule.calls import Call, Check
 from graphc.schedule.statements import (
     Axis,
     Combine,
+    Either,
     Fold,
     Loop,
     Product,
     Sort,
     Statement,
     Store,
+    Turns,
     Update,
     roots_of,
     sizes_of,
@@ -110,6 +112,21 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
                     left=value(statement.left), right=value(statement.right),
                     body=tuple(map(made, statement.body)),
                 )  # fmt: skip
+            case Turns():
+                condition = statement.condition
+                return replace(
+                    statement,
+                    axis=resized(statement.axis),
+                    test=tuple(map(made, statement.test)),
+                    body=tuple(map(made, statement.body)),
+                    condition=None if condition is None else value(condition),
+                )
+            case Either():
+                return Either(
+                    value(statement.condition),
+                    tuple(map(made, statement.then)),
+                    tuple(map(made, statement.otherwise)),
+                )
             case _:
                 return _rebuilt_single(statement, value, move)
 

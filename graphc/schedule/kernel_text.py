@@ -11,12 +11,14 @@ from graphc.schedule.calls import Call, Check
 from graphc.schedule.statements import (
     Axis,
     Combine,
+    Either,
     Fold,
     Loop,
     Product,
     Sort,
     Statement,
     Store,
+    Turns,
     Update,
     roots_of,
     values_of,
@@ -76,6 +78,16 @@ class _Writer:
                     f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
                 ]
                 return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
+            case Turns(axis, body, test, condition):
+                head = [f"{indent}turns {axis}:"]
+                if condition is not None:
+                    head += self._body(test, indent + "  ")
+                    head.append(f"{indent}  while {condition.text(self.names)}:")
+                return [*head, *self._body(body, indent + "  ")]
+            case Either(condition, then, otherwise):
+                head = [f"{indent}if {condition.text(self.names)}:"]
+                head += self._body(then, indent + "  ")
+                return [*head, f"{indent}else:", *self._body(otherwise, indent + "  ")]
             case Product(result, depth=depth, left=left, right=right, body=body, onto=onto):
                 one, other = (part.text(self.names) for part in (left, right))
                 begun = "onto what is there, " if onto else ""

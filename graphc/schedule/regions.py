@@ -62,6 +62,10 @@ class Repeat:
     With a `predicate`, launches up to `middle` find it, before every turn; `turns` is then the name
     of a dim for how many there were, and written rows make stacks that grow. No more than `most`
     turns are taken, if that is not 0; the `site` is what an error then speaks of.
+
+    Where one kernel takes `chunk` turns each time, what it leaves row by row are `stacks`, which
+    get `total` rows if that is known; the kernel counts the turns that it took, into `count`. The
+    dim `turn` is how often it was launched before.
     """
 
     first: int
@@ -75,6 +79,11 @@ class Repeat:
     turns: str = ""
     most: int = 0
     site: Site | None = None
+    turn: str = ""
+    chunk: int = 0
+    stacks: tuple[Node, ...] = ()
+    total: Size = 0
+    count: Node | None = None
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -86,8 +95,11 @@ class Repeat:
         for state in self.states:
             yield from (state.held, state.following)
         yield from (row.whole for row in self.rows)
+        yield from self.stacks
         if self.predicate is not None:
             yield self.predicate
+        if self.count is not None:
+            yield self.count
 
     def renamed(self, names: Mapping[Node, Node]) -> Repeat:
         """The region with other buffers in the place of some."""

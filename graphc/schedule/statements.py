@@ -148,21 +148,58 @@ class Product:
         return (self.row, self.column, *self.rows, *self.columns, *self.depth)
 
 
-Statement = Store | Update | Combine | Loop | Fold | Sort | Product | Call | Check
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """Statements repeated one turn after another, as many times as the axis counts at most.
+
+    With a condition, `test` runs before every turn, and the loop ends where it does not hold. Then
+    `goes_on` and `count` are buffers of one element, which get its last value and the turns taken.
+    """
+
+    axis: Axis
+    body: tuple[Statement, ...]
+    test: tuple[Statement, ...] = ()
+    condition: Expr | None = None
+    goes_on: str = ""
+    count: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """Statements that run where a condition holds, and others that run where it does not."""
+
+    condition: Expr
+    then: tuple[Statement, ...]
+    otherwise: tuple[Statement, ...]
+
+
+Statement = Store | Update | Combine | Loop | Fold | Sort | Product | Call | Check | Turns | Either
 
 
 def walk(body: tuple[Statement, ...]) -> Iterator[Statement]:
     """Every statement of a body, outer ones first."""
     for statement in body:
         yield statement
-        if isinstance(statement, Loop | Fold | Product):
-            yield from walk(statement.body)
+        yield from walk(inner_of(statement))
+
+
+def inner_of(statement: Statement) -> tuple[Statement, ...]:
+    """The statements right inside of one."""
+    match statement:
+        case Loop(body=body) | Fold(body=body) | Product(body=body):
+            return body
+        case Turns(test=test, body=body):
+            return (*test, *body)
+        case Either(then=then, otherwise=otherwise):
+            return (*then, *otherwise)
+        case _:
+            return ()
 
 
 def axes_of(statement: Statement) -> tuple[Axis, ...]:
     """The axes that a statement itself runs over."""
     match statement:
-        case Loop(axis=axis) | Sort(axis=axis):
+        case Loop(axis=axis) | Sort(axis=axis) | Turns(axis=axis):
             return (axis,)
         case Product():
             return statement.axes
@@ -187,6 +224,10 @@ def values_of(statement: Statement) -> tuple[Expr, ...]:
             return () if where is None else (where,)
         case Check(value=value):
             return (value,)
+        case Turns(condition=condition):
+            return () if condition is None else (condition,)
+        case Either(condition=condition):
+            return (condition,)
         case Loop() | Fold():
             return ()
 
@@ -198,11 +239,11 @@ def sizes_of(statement: Statement) -> tuple[Size, ...]:
             return (offset,)
         case Sort(axis=axis, offset=offset):
             return (axis.extent, offset)
-        case Loop() | Product():
+        case Loop() | Product() | Turns():
             return tuple(axis.extent for axis in axes_of(statement))
         case Call():
             return statement.sizes()
-        case Combine() | Fold() | Check():
+        case Combine() | Fold() | Check() | Either():
             return ()
 
 

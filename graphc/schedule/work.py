@@ -14,13 +14,16 @@ from graphc.schedule.calls import Call
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.statements import (
     Axis,
+    Either,
     Fold,
     Loop,
     Product,
     Sort,
     Statement,
     Store,
+    Turns,
     Update,
+    inner_of,
     roots_of,
 )
 
@@ -75,6 +78,11 @@ class _Estimate:
                     total += self.body(inner, axes, vector)
                 case Product():
                     total += self._product(statement, axes)
+                case Turns(axis=axis):
+                    around = (*axes, self._entered(axis, axes))
+                    total += self.body(inner_of(statement), around, False)
+                case Either():
+                    total += self.body(inner_of(statement), axes, vector)
                 case _:
                     total += self._statement(statement, axes, vector)
         return total

@@ -23,12 +23,14 @@ from graphc.ir.scalar import Expr
 from graphc.schedule.calls import Call, Check
 from graphc.schedule.statements import (
     Combine,
+    Either,
     Fold,
     Loop,
     Product,
     Sort,
     Statement,
     Store,
+    Turns,
     Update,
 )
 
@@ -75,10 +77,35 @@ class Statements:
                     routines.emit(self.elements, statement)
                 case Check():
                     self.elements.value(statement.value)
+                case Turns() | Either():
+                    self._control(statement)
 
     def loop(self, loop: Loop, bounds: tuple[ir.Value, ir.Value] | None = None) -> None:
         """A loop over its axis, or over the part of it between two bounds."""
         self.loops.emit(loop, bounds)
+
+    def _control(self, statement: Turns | Either) -> None:
+        if isinstance(statement, Turns):
+            self._turns(statement)
+            return
+        with self.scopes.either(self.elements.value(statement.condition)) as other:
+            self.emit(statement.then)
+            other()
+            self.emit(statement.otherwise)
+
+    def _turns(self, turns: Turns) -> None:
+        limit = self.elements.size(turns.axis.extent)
+        with self.scopes.turns(turns.axis.name) as (turn, go_on_if):
+            more = self.builder.icmp_signed("<", turn, limit)
+            if turns.condition is not None:
+                self.emit(turns.test)
+                holds = self.elements.value(turns.condition)
+                self.elements.store(turns.goes_on, 0, holds)
+                more = self.builder.and_(more, holds)
+            go_on_if(more)
+            self.emit(turns.body)
+        if turns.count:
+            self.elements.store(turns.count, 0, turn)
 
     def _store(self, stores: Sequence[Store]) -> None:
         if any(self.elements.reads_changing(store.value) for store in stores):
