@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.schedule.kernel import Schedule, Workspace
-from graphc.schedule.regions import Region
+from graphc.schedule.regions import Region, Repeat, State
 
 Temporary = Node | Workspace
 
@@ -53,7 +53,23 @@ def live_ranges(
             known = ranges.get(home.get(inside, inside) if home else inside)
             if known is not None and known.first < region.first:
                 use(inside, known.first, region.end - 1)
+    for region in schedule.regions:
+        for state in region.states if isinstance(region, Repeat) else ():
+            _exchanged(ranges, home or {}, state)
     return ranges
+
+
+def _exchanged(
+    ranges: dict[Temporary, LiveRange], home: Mapping[Temporary, Temporary], state: State
+) -> None:
+    """Two buffers that change places with every turn are in use as long as either of them."""
+    both = [home.get(buffer, buffer) for buffer in (state.held, state.following)]
+    if any(buffer not in ranges for buffer in both):
+        return
+    first = min(ranges[buffer].first for buffer in both)
+    last = max(ranges[buffer].last for buffer in both)
+    for buffer in both:
+        ranges[buffer] = LiveRange(ranges[buffer].size, first, last)
 
 
 def _used(schedule: Schedule, region: Region) -> set[Temporary]:

@@ -11,8 +11,9 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from graphc.control.bodies import returning
+from graphc.control.bodies import applied, returning
 from graphc.ir import dims
+from graphc.ir.canonical import canonical_text
 from graphc.ir.graph import (
     Graph,
     extract,
@@ -25,6 +26,7 @@ from graphc.ir.graph import (
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code
 
 
@@ -55,14 +57,17 @@ class _Merging:
     """Puts the loops of each kind together when the first of them is met."""
 
     def __init__(self, loops: Sequence[Node]) -> None:
-        self.extra: dict[Hashable, dict[Node, None]] = {}
+        self.groups: dict[Hashable, list[Node]] = {}
         self.made: dict[Hashable, Node] = {}
-        self.place: dict[Node, tuple[Node, ...]] = {}
         self.known: dict[Node, Hashable] = {}
+        alike: dict[Hashable, list[Node]] = {}
         for loop in loops:
-            key = self.known[loop] = _same_states(loop)
-            outputs = loop.attrs["body"].outputs[_count(loop) :]
-            self.extra.setdefault(key, {}).update(dict.fromkeys(outputs))
+            alike.setdefault(_begins(loop), []).append(loop)
+        for begins, group in alike.items():
+            for loop in group:
+                turns = _turns(loop) if len(group) > 1 else ""
+                self.known[loop] = begins, turns
+                self.groups.setdefault((begins, turns), []).append(loop)
 
     def visit(self, node: Node, inputs: tuple[Node, ...]) -> Node:
         if node in self.known:
@@ -75,41 +80,63 @@ class _Merging:
     def _merged(self, loop: Node, inputs: tuple[Node, ...]) -> Node:
         key = self.known[loop]
         if key not in self.made:
-            body = loop.attrs["body"]
-            outputs = (*body.outputs[: _count(loop)], *self.extra[key])
-            whole = body if outputs == body.outputs else returning(body, outputs)
-            held = {
-                name: merge_loops(value) if isinstance(value, Graph) else value
-                for name, value in {**loop.attrs, "body": whole}.items()
-            }
-            if whole is body and all(held[name] is loop.attrs[name] for name in held):
-                self.made[key] = with_inputs(loop, inputs)
-            else:
-                with created_at(loop.location):
-                    self.made[key] = loop.op(*inputs, name=loop.name, **held)
+            self.made[key] = self._make(loop, self.groups[key], inputs)
         return self.made[key]
+
+    def _make(self, loop: Node, group: Sequence[Node], inputs: tuple[Node, ...]) -> Node:
+        body: Graph = loop.attrs["body"]
+        outputs = list(body.outputs)
+        for other in group[1:]:
+            outputs += _left(other, body)
+        whole = body if len(group) == 1 else share(returning(body, outputs))
+        attrs = {**loop.attrs, "body": whole}
+        held = {
+            name: merge_loops(value) if isinstance(value, Graph) else value
+            for name, value in attrs.items()
+        }
+        if all(held[name] is loop.attrs[name] for name in held):
+            return with_inputs(loop, inputs)
+        with created_at(loop.location):
+            return loop.op(*inputs, name=loop.name, **held)
 
     def _item(self, node: Node, loop: Node) -> Node:
         old, k = node.inputs[0], node.attrs["k"]
         count = _count(old)
         if k >= count:
-            output = old.attrs["body"].outputs[k]
-            k = count + list(self.extra[self.known[old]]).index(output)
+            for other in self.groups[self.known[old]]:
+                if other is old:
+                    break
+                k += len(other.attrs["body"].outputs) - _count(other)
         if loop is old and k == node.attrs["k"]:
             return node
         with created_at(node.location):
             return ops.item(loop, name=node.name, k=k)
 
 
-def _same_states(loop: Node) -> Hashable:
-    """Equal for loops that begin alike and whose turns do the same to the state."""
-    body: Graph = loop.attrs["body"]
+def _left(loop: Node, body: Graph) -> list[Node]:
+    """What a loop leaves row by row, as nodes of another body that does the same to the state."""
+    own: Graph = loop.attrs["body"]
+    rows = own.outputs[_count(loop) :]
+    if own.placeholders == body.placeholders:
+        return list(rows)
+    return applied(returning(own, rows), body.placeholders)
+
+
+def _begins(loop: Node) -> Hashable:
+    """Equal for loops that begin alike."""
     others = tuple(
-        (key, id(value) if isinstance(value, Graph) else value)
-        for key, value in loop.attrs.items()
-        if key != "body"
+        (key, value) for key, value in loop.attrs.items() if not isinstance(value, Graph)
     )
-    return loop.op.name, loop.inputs, others, body.placeholders, body.outputs[: _count(loop)]
+    return loop.op.name, loop.inputs, others
+
+
+def _turns(loop: Node) -> str:
+    """Equal for loops whose turns do the same to the state."""
+    body: Graph = loop.attrs["body"]
+    texts = [canonical_text(returning(body, body.outputs[: _count(loop)]))]
+    if "condition" in loop.attrs:
+        texts.append(canonical_text(loop.attrs["condition"]))
+    return "\n".join(texts)
 
 
 def prune_loops(graph: Graph) -> Graph:
