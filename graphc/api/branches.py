@@ -40,7 +40,7 @@ def cond(pred: TensorLike, true_fn: Function, false_fn: Function, *operands: Any
         fail_dtype(op, f"pred must be bool[], not {chosen.type}")
     given = operand_nodes(op, list(operands))
     offered = []
-    with inside(graph, op):
+    with inside(graph, op) as before:
         places = parameters_like(graph, given)
         arguments = form_of(list(operands)).of(places)
         for what, function in (("true_fn", true_fn), ("false_fn", false_fn)):
@@ -50,7 +50,7 @@ def cond(pred: TensorLike, true_fn: Function, false_fn: Function, *operands: Any
     wanted = [
         (name, nodes) for name, (_, nodes) in zip(("then", "otherwise"), offered, strict=True)
     ]
-    then, otherwise = bodies(wanted, [place.node for place in places])
+    then, otherwise = bodies(wanted, [place.node for place in places], before)
     with blamed(op):
         node = branch(chosen, then, otherwise, given)
     return form.of(graph.tensor(part) for part in results(node))

@@ -7,7 +7,7 @@ the parameters is then cut out as a body.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,15 +42,15 @@ def parameters_like(graph: Graph, nodes: Sequence[Node]) -> list[Tensor]:
 
 
 @contextmanager
-def inside(graph: Graph, op: str) -> Iterator[None]:
-    """What is built in the block belongs to the body of an op.
+def inside(graph: Graph, op: str) -> Iterator[Collection[Node]]:
+    """What is built in the block belongs to the body of an op; yields what there was before.
 
     Tensors that it names or makes are none of the graph's own; variables and placeholders are.
     GraphError for an assignment, which could take effect only at the end of a run.
     """
     mark = graph.mark()
     with graph:
-        yield
+        yield mark.tensors
     if graph.assignments[mark.assignments :]:
         assignment = graph.assignments[mark.assignments]
         graph.forget(mark)

@@ -6,7 +6,7 @@ further operands, its *captures*. So nothing that stays the same from turn to tu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from graphc.ir.graph import (
@@ -51,11 +51,23 @@ def cut(name: str, parameters: Sequence[Node], outputs: Sequence[Node]) -> Body:
     return bodies([(name, outputs)], parameters)[0]
 
 
-def bodies(wanted: Sequence[tuple[str, Sequence[Node]]], parameters: Sequence[Node]) -> list[Body]:
-    """Several bodies with the same parameters and the same captures."""
+def bodies(
+    wanted: Sequence[tuple[str, Sequence[Node]]],
+    parameters: Sequence[Node],
+    outside: Collection[Node] | None = None,
+) -> list[Body]:
+    """Several bodies with the same parameters and the same captures.
+
+    With `outside`, everything else is computed inside, whether it depends on parameters or not: a
+    branch that is not taken must do nothing.
+    """
     ends = [node for _, outputs in wanted for node in outputs]
-    order = topological(ends, frozenset(parameters))
-    inside = _inside(order, parameters)
+    if outside is None:
+        order = topological(ends, frozenset(parameters))
+        inside = _inside(order, parameters)
+    else:
+        order = topological(ends, {*parameters, *outside})
+        inside = {*parameters, *order}.difference(outside, map(_source, order))
     captures = _captures(order, ends, inside, frozenset(parameters))
     places = {node: _own_place(node) for node in parameters}
     places |= {node: parameter_like(node) for node in captures}
@@ -78,6 +90,11 @@ def _inside(order: Sequence[Node], parameters: Sequence[Node]) -> set[Node]:
         if any(operand in inside for operand in node.inputs):
             inside.add(node)
     return inside
+
+
+def _source(node: Node) -> Node | None:
+    """The node if it can be in no body."""
+    return node if node.op.name == VARIABLE or (node.op.name == PLACEHOLDER and node.name) else None
 
 
 def is_sunk(node: Node) -> bool:

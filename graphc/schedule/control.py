@@ -46,7 +46,7 @@ class InLine:
         """The schedule of a graph that is prepared."""
         self._add(graph, bands)
         names = {node: self._resolved(node) for node in self.names}
-        if not names:
+        if not self.regions:
             return Schedule(tuple(self.launches), tuple(self.separations))
         return Schedule(
             tuple(_renamed(launch, names) for launch in self.launches),

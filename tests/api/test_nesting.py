@@ -1,31 +1,45 @@
+"""Tests of graphc/api/nesting.py."""
+
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from graphc.api.nesting import form_of, settings_for
+from graphc.api.nesting import form_of, leaves_of, mapped
 
 
-@pytest.mark.parametrize(
-    ("setting", "tree", "expected"),
-    [
-        (0, [1, (2, 3)], [0, 0, 0]),
-        (0, None, []),
-        ((0, None), [1, (2, 3)], [0, None, None]),
-        ([0, (1, None)], (1, (2, 3)), [0, 1, None]),
-        ({"a": 1, "b": None}, {"b": 5, "a": (6, 7)}, [None, 1, 1]),
-        ((), (), []),
-    ],
-)
-def test_settings_for_leaves(setting: Any, tree: Any, expected: list[Any]) -> None:
-    assert settings_for(setting, form_of(tree)) == expected
+class Pair(NamedTuple):
+    first: Any
+    second: Any
 
 
-@pytest.mark.parametrize(
-    ("setting", "tree"),
-    [((0, 0), [1]), ((0,), 1), ({"a": 0}, {"b": 1}), ({"a": 0}, [1]), ((0,), {"a": 1})],
-)
-def test_settings_of_another_nesting(setting: Any, tree: Any) -> None:
-    with pytest.raises(ValueError):
-        settings_for(setting, form_of(tree))
+NESTED = [
+    (5, [5], "*"),
+    (None, [], "None"),
+    ((1, 2), [1, 2], "(*, *)"),
+    ((1,), [1], "(*,)"),
+    ([1, [2, ()]], [1, 2], "[*, [*, ()]]"),
+    ({"b": 1, "a": (2, None)}, [1, 2], "{'b': *, 'a': (*, None)}"),
+    (Pair(1, [2]), [1, 2], "(*, [*])"),
+]
+
+
+@pytest.mark.parametrize(("value", "leaves", "text"), NESTED)
+def test_taken_apart_and_put_together(value: Any, leaves: list[Any], text: str) -> None:
+    form = form_of(value)
+    assert leaves_of(value) == leaves
+    assert str(form) == text
+    assert form.leaves == len(leaves)
+    again = form.of(leaves)
+    assert again == value and type(again) is type(value)
+
+
+def test_every_leaf_is_mapped() -> None:
+    assert mapped(lambda leaf: leaf + 1, {"a": (1, [2])}) == {"a": (2, [3])}
+
+
+def test_forms_differ_in_kind_and_keys() -> None:
+    values = [(1, 2), [1, 2], {"a": 1, "b": 2}, {"b": 1, "a": 2}, Pair(1, 2)]
+    forms = [form_of(value) for value in values]
+    assert all(one != other for k, one in enumerate(forms) for other in forms[:k])
