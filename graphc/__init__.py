@@ -152,6 +152,7 @@ from graphc.api.reductions import (
     var,
 )
 from graphc.api.sources import placeholder, variable
+from graphc.api.sparse_jacobians import SparseJacobian, sparse_jacobian
 from graphc.api.tensor import Tensor, Variable
 from graphc.api.updates import Assignment, Group, assign, group
 from graphc.api.vectorizing import vmap
@@ -173,6 +174,7 @@ __all__ = [
     "Group",
     "Linearized",
     "Session",
+    "SparseJacobian",
     "Tensor",
     "Variable",
     "abs",
@@ -316,6 +318,7 @@ __all__ = [
     "sin",
     "sinh",
     "sort",
+    "sparse_jacobian",
     "split",
     "sqrt",
     "square",

@@ -73,31 +73,22 @@ def _matmul_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
 
 
 def _with_batch(
-    inputs: tuple[Node, ...], batched: tuple[bool, ...], labels: tuple[Labels, Labels, Labels]
-) -> Node:
-    """The product with one more label, of which no label of the axes is the text."""
-    *parts, to = labels
-    left, right = (
-        Term(node, ("batch", *own) if has else own)
-        for node, has, own in zip(inputs, batched, parts, strict=True)
-    )
-    return labelled_product(left, right, ("batch", *to))
-
-
-def _matmul_batch(
     node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> Node:
-    stack = tuple(f"stack {k}" for k in range(len(node.shape) - 2))
-    other = stack if len(node.inputs[1].shape) > 2 else ()
-    labels = (*stack, "row", "inner"), (*other, "inner", "column"), (*stack, "row", "column")
-    return _with_batch(inputs, batched, labels)
+    """The product with one more label, whose text is none of those of the axes."""
+    *parts, to = labels_of(node)
+    left, right = (
+        Term(operand, ("batch", *own) if has else own)
+        for operand, has, own in zip(inputs, batched, parts, strict=True)
+    )
+    return labelled_product(left, right, ("batch", *to))
 
 
 matmul = structured(
     "matmul", "Matrix product; leading dims are a stack, which the right side may lack.",
     Kind.CONTRACTION, arity=2,
     attrs={}, infer=_matmul_type, reference=_matmul_reference, vjp=_matmul_vjp, jvp=_matmul_jvp,
-    batch=_matmul_batch,
+    batch=_with_batch,
     lowering=Reduce(
         "dot", lambda node: (node.inputs[0].shape[-1],), _matmul_operands, lambda node: False
     ),
@@ -197,12 +188,6 @@ def _contract_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
     return terms[0] if len(terms) == 1 else ops.add(*terms)
 
 
-def _contract_batch(
-    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
-) -> Node:
-    return _with_batch(inputs, batched, _labels(attr(node, "subscripts")))
-
-
 def _sample(subscripts: str, left: tuple[int, ...], right: tuple[int, ...]) -> Sample:
     return Sample((Arg(left), Arg(right)), {"subscripts": subscripts})
 
@@ -211,7 +196,7 @@ contract = structured(
     "contract", "Sum of products over labelled axes, those that the result does not have.",
     Kind.CONTRACTION, arity=2, attrs={"subscripts": AttrKind.TEXT},
     infer=_contract_type, reference=_contract_reference, vjp=_contract_vjp, jvp=_contract_jvp,
-    batch=_contract_batch,
+    batch=_with_batch,
     lowering=Reduce("dot", _contract_extents, _contract_operands, lambda node: False),
     dtypes=FLOATS + INTEGERS,
     samples=(
