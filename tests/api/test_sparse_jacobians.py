@@ -9,6 +9,7 @@ import pytest
 import graphc as gc
 from graphc.errors import AttributeValueError, GradientError
 from graphc.ir.graph import topological
+from graphc.runtime.reference import evaluate
 
 pytestmark = pytest.mark.usefixtures("graph")
 RNG = np.random.default_rng(0)
@@ -152,3 +153,56 @@ def test_errors(fails: Callable[..., Any]) -> None:
     wide = gc.placeholder(gc.float32, (20_000,))
     with fails(GradientError, "too many to be sparse; use gc.jacobian", op="sparse_jacobian"):
         gc.sparse_jacobian(gc.sum(wide) * wide, wide)
+
+
+def turning(carry: gc.Tensor, row: gc.Tensor) -> tuple[gc.Tensor, gc.Tensor]:
+    return gc.sin(carry) * row[0], carry * gc.sum(row)
+
+
+def newton(x: gc.Tensor) -> gc.Tensor:
+    """The square root of each element."""
+    return gc.while_loop(lambda y: gc.any(gc.abs(y * y - x) > 1e-12), lambda y: (y + x / y) / 2, x)
+
+
+#: name: (function of x [4, 2], where its derivatives may be, the most colors)
+LOOPS: dict[str, tuple[Callable[[gc.Tensor], gc.Tensor], Any, int]] = {
+    "rows one by one": (lambda x: gc.map(lambda r: r * gc.sum(r), x),
+                        lambda i, j: i // 2 == j // 2, 2),
+    "rows kept": (lambda x: gc.scan(turning, x[0, 0], x)[1],
+                  lambda i, j: (j < 2 * i) & (j % 2 == 0) | (j // 2 == i) | (j == 0), 8),
+    "rows from the last": (lambda x: gc.scan(turning, x[3, 0], x, reverse=True)[1],
+                           lambda i, j: (j // 2 == i) | (j % 2 == 0) & (j // 2 >= i), 8),
+    "a carry": (lambda x: gc.scan(turning, x[0], x)[0],
+                lambda i, j: (j % 2 == 0) | (j == i), 8),
+    "elements until all are done": (newton, lambda i, j: i == j, 1),
+    "elements until each is done": (lambda x: gc.vmap(gc.vmap(newton))(x), lambda i, j: i == j, 1),
+    "either branch": (
+        lambda x: gc.cond(gc.sum(x) > 0, lambda a: a * 2, lambda a: gc.flip(a, axis=0) ** 2, x),
+        lambda i, j: (i == j) | ((i // 2 == 3 - j // 2) & (i % 2 == j % 2)), 2,
+    ),
+    "for a while": (lambda x: gc.fori_loop(0, 2, lambda i, v: v + gc.roll(v, 1, axis=0), x),
+                    lambda i, j: (i % 2 == j % 2) & ((i // 2 - j // 2) % 4 <= 2), 4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_loops_and_branches(name: str) -> None:
+    function, expected, colors = LOOPS[name]
+    x = gc.placeholder(gc.float64, (4, 2))
+    y = function(x)
+    found = gc.sparse_jacobian(y, x)
+    pattern = np.zeros(found.shape, bool)
+    pattern[found.rows, found.columns] = True
+    places = np.indices(found.shape)
+    np.testing.assert_array_equal(pattern, expected(*places))
+    assert found.colors <= colors
+    program = x.graph.extract([found.to_dense(), gc.jacobian(y, x, mode="forward")])
+    (sparse, dense), _ = evaluate(program, {x.node: RNG.uniform(0.5, 1.5, (4, 2))})
+    np.testing.assert_allclose(sparse, dense, rtol=1e-12, atol=1e-14)
+
+
+def test_long_loops_mix_what_they_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphc.autodiff.dependence.MOST_STEPS", 3)
+    x = gc.placeholder(gc.float64, (4, 2))
+    found = gc.sparse_jacobian(gc.map(lambda row: row * 2, x), x)
+    assert len(found.rows) == 8 * 8
