@@ -2,7 +2,8 @@
 
 What decides (a predicate, a condition) may differ from member to member. Then both branches are
 computed and chosen from, and a loop goes on for as long as some member does, while the state of
-those that are done stays as it is.
+those that are done stays as it is. What such a loop records then has zeros for members that are
+done, and a scan of as many turns, which goes back over the record, leaves these members out.
 """
 
 from __future__ import annotations
@@ -10,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from graphc.control.bodies import applied, results
-from graphc.errors import GraphError
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph, extract
 from graphc.ir.node import Node
 from graphc.ir.opdef import Batched
 from graphc.ops.batching import from_axis, to_axis
-from graphc.ops.declaring import ops, repeated
-from graphc.ops.vectorization import batched_graph
+from graphc.ops.declaring import ops, repeated, zeros_like
+from graphc.ops.vectorization import batched_graph, notes
 
 Flags = Sequence[bool]
 
@@ -51,13 +51,47 @@ def batched_scan(
 ) -> tuple[Batched, ...]:
     """The rule of `scan`: rows of all members are taken together."""
     carries, rows = node.attrs["carries"], node.attrs["xs"]
+    live = notes().get(str(node.attrs["length"][0]))
+    if live is not None:
+        return _scan_of_some(node, inputs, batched, size, live)
     flags, has = _settled(node.attrs["body"], batched, carries, size)
     body, _ = batched_graph(node.attrs["body"], flags, size, has)
+    given = _scanned(node, inputs, batched, flags, size)
+    made = node.op(*given, *inputs[carries + rows :], **{**node.attrs, "body": body})
+    return _results(made, carries, has)
+
+
+def _scan_of_some(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size, live: Node
+) -> tuple[Batched, ...]:
+    """A scan over the turns of a loop, of which each member takes those in which it is live."""
+    carries, rows = node.attrs["carries"], node.attrs["xs"]
+    flags = (*(True,) * carries, *batched[carries:])
+    turn = _all_batched(node.attrs["body"], flags, size)
+    places, row = turn.placeholders, ops.placeholder(shape=(size,), dtype=live.dtype)
+    outputs = _of_the_live(row, turn.outputs, places[:carries])
+    takes = [*places[: carries + rows], row, *places[carries + rows :]]
+    attrs = {**node.attrs, "body": extract(turn.name, outputs, inputs=takes), "xs": rows + 1}
+    given = _scanned(node, inputs, batched, flags, size)
+    made = node.op(*given, live, *inputs[carries + rows :], **attrs)
+    return _results(made, carries, [True] * len(outputs))
+
+
+def _scanned(
+    node: Node, inputs: Sequence[Node], batched: Flags, flags: Flags, size: Size
+) -> list[Node]:
+    """The carry and the sequences of a scan; the rows of these lie in front of the batch."""
+    carries, rows = node.attrs["carries"], node.attrs["xs"]
     given = _carry(inputs[:carries], batched, flags, size)
     for k in range(carries, carries + rows):
         given.append(to_axis(inputs[k], 1) if batched[k] else inputs[k])
-    made = node.op(*given, *inputs[carries + rows :], **{**node.attrs, "body": body})
-    return _results(made, carries, has)
+    return given
+
+
+def _of_the_live(live: Node, made: Sequence[Node], old: Sequence[Node]) -> list[Node]:
+    """What a turn makes for members that take it: others keep the old state, and leave zeros."""
+    kept = [_where(live, new, before) for new, before in zip(made, old, strict=False)]
+    return kept + [_where(live, row, zeros_like(row)) for row in made[len(old) :]]
 
 
 def batched_while(
@@ -81,30 +115,27 @@ def batched_while(
 def _until_all_are_done(
     node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
 ) -> tuple[Batched, ...]:
+    """A loop that members leave one after another."""
     states, body = node.attrs["states"], node.attrs["body"]
-    if len(body.outputs) > states:
-        raise GraphError(
-            "cannot be done for a batch: it records its turns for a derivative, and members take "
-            "different numbers of them; differentiate what gc.vmap gives instead",
-            op=node.op.name,
-            location=node.location,
-        )
     flags = (*(True,) * states, *batched[states:])
     test = _all_batched(node.attrs["condition"], flags, size)
     turn = _all_batched(body, flags, size)
     places = turn.placeholders
     (live,) = applied(test, places)
-    following = [
-        _where(live, new, old) for new, old in zip(turn.outputs, places[:states], strict=True)
-    ]
+    outputs = _of_the_live(live, turn.outputs, places[:states])
+    records = len(outputs) > states
+    if records:
+        outputs.append(live)
     attrs = {
         **node.attrs,
         "condition": extract(test.name, [ops.any(live, axes=(0,))], inputs=places),
-        "body": extract(turn.name, following, inputs=places),
-        "turns": f"{node.attrs['turns']}_most",  # not the number that a single member takes
+        "body": extract(turn.name, outputs, inputs=places),
     }
     made = node.op(*_carry(inputs[:states], batched, flags, size), *inputs[states:], **attrs)
-    return _results(made, states, [True] * states)
+    parts = results(made)
+    if records:
+        notes()[node.attrs["turns"]] = parts.pop()
+    return _placed(parts, states, [True] * len(parts))
 
 
 def _settled(body: Graph, batched: Flags, carries: int, size: Size) -> tuple[list[bool], Flags]:
@@ -127,11 +158,14 @@ def _carry(nodes: Sequence[Node], batched: Flags, flags: Flags, size: Size) -> l
 
 
 def _results(loop: Node, carries: int, has: Flags) -> tuple[Batched, ...]:
-    """The results of a loop; the axis comes behind the first one of stacks."""
-    parts = enumerate(zip(results(loop), has, strict=True))
+    return _placed(results(loop), carries, has)
+
+
+def _placed(parts: Sequence[Node], carries: int, has: Flags) -> tuple[Batched, ...]:
+    """The results of a loop; in stacks the axis comes behind the first one."""
     return tuple(
         Batched(from_axis(part, 1) if has_axis and k >= carries else part, has_axis)
-        for k, (part, has_axis) in parts
+        for k, (part, has_axis) in enumerate(zip(parts, has, strict=True))
     )
 
 

@@ -6,6 +6,7 @@ Values that do not depend on a batched one stay as they are, and are computed on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from graphc.errors import GraphError
@@ -18,6 +19,13 @@ from graphc.ir.types import TensorType
 from graphc.ops.declaring import ops, repeated
 from graphc.ops.structure import item
 
+_notes: ContextVar[dict[str, Node]] = ContextVar("graphc_batching_notes")
+
+
+def notes() -> dict[str, Node]:
+    """What rules leave for others of the same walk, under names of their own."""
+    return _notes.get()
+
 
 def over_batch(ys: Sequence[Node], given: Mapping[Node, Node], size: Size) -> list[Batched]:
     """For each y what takes its place when other nodes take that of some on which it depends.
@@ -26,6 +34,14 @@ def over_batch(ys: Sequence[Node], given: Mapping[Node, Node], size: Size) -> li
     they take. A y that depends on none of them is left as it is. Linear in the number of nodes.
     GraphError if the way leads through an op that has no batching rule.
     """
+    token = _notes.set({})
+    try:
+        return _walk(ys, given, size)
+    finally:
+        _notes.reset(token)
+
+
+def _walk(ys: Sequence[Node], given: Mapping[Node, Node], size: Size) -> list[Batched]:
     known = {node: Batched(new, True) for node, new in given.items()}
     parts: dict[Node, tuple[Batched, ...]] = {}  # of nodes with several results
     for node in topological(ys):

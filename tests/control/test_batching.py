@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.errors import GraphError, IterationLimitError
+from graphc.errors import IterationLimitError
 from graphc.ir.graph import Graph, subgraphs, topological
 from graphc.ir.verifier import verify
 from graphc.runtime.reference import evaluate
@@ -183,13 +183,52 @@ def test_a_limit_counts_the_turns_of_the_member_that_takes_most() -> None:
             compute(y, {x: [0.5, 5.0]})
 
 
-def test_tapes_of_members_that_take_different_turns() -> None:
-    with gc.Graph():
+def scalar_newton(x: gc.Tensor) -> gc.Tensor:
+    """The square root, by as many turns as it takes."""
+    return gc.while_loop(lambda y: gc.abs(y * y - x) > 1e-10, lambda y: (y + x / y) / 2, x)
+
+
+def in_stretches(x: gc.Tensor) -> gc.Tensor:
+    return gc.while_loop(lambda y: y < 40, lambda y: y + gc.sin(y) / 2 + x, x, checkpoint_every=3)
+
+
+def with_limits(x: gc.Tensor) -> gc.Tensor:
+    """A state of several parts, of which one is not the same at any two turns."""
+    _, total, turns = gc.while_loop(
+        lambda y, t, k: y < 40, lambda y, t, k: (y * y + x, t * gc.cos(y) + y, k + 1), (x, x, 0)
+    )
+    return total + turns.astype(gc.float64)
+
+
+@pytest.mark.parametrize("function", [scalar_newton, in_stretches, with_limits])
+@pytest.mark.parametrize("order", [1, 2])
+def test_derivatives_of_members_that_take_different_turns(function: Any, order: int) -> None:
+    """Reverse accumulation inside of the mapped function: the tape has gaps."""
+    points = np.array([1.7, 9.0, 1.0, 30.0])
+
+    def slope(x: gc.Tensor) -> gc.Tensor:
+        y = function(x)
+        for _ in range(order):
+            (y,) = gc.gradients(y, x)
+        return y
+
+    with gc.Graph() as graph:
         x = gc.placeholder(gc.float64, ("b",))
+        mapped = gc.vmap(slope)(x)
+        found = compute(mapped, {x: points})
+        with gc.Session(graph) as session:
+            np.testing.assert_allclose(session.run(mapped, {x: points}), found, rtol=1e-10)
+    for point, got in zip(points, found, strict=True):
+        with gc.Graph():
+            x = gc.placeholder(gc.float64, ())
+            np.testing.assert_allclose(got, compute(slope(x), {x: point}), rtol=1e-10)
 
-        def slope(v: gc.Tensor) -> gc.Tensor:
-            y = gc.while_loop(lambda v: v < 8, lambda v: gc.sin(v) + 2 * v, v)
-            return gc.gradients(y, v)[0]
 
-        with pytest.raises(GraphError, match="differentiate what gc.vmap gives instead"):
-            gc.vmap(slope)(x)
+def test_a_jacobian_for_each_member_of_a_loop() -> None:
+    with gc.Graph():
+        x = gc.placeholder(gc.float64, ("b", 4))
+        limit = gc.constant(10.0, dtype=gc.float64)
+        each = gc.vmap(lambda v: gc.jacobian(growing(v, limit), v, mode="reverse"))(x)
+        alone = [gc.jacobian(growing(x[k], limit), x, mode="forward")[:, k] for k in range(3)]
+        found, *expected = compute([each, *alone], {x: ROWS * np.array([[1.0], [4.0], [0.1]])})
+    np.testing.assert_allclose(found, np.stack(expected))
