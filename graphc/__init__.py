@@ -21,6 +21,7 @@ from graphc import errors
 from graphc.api import linalg, nn, optim
 from graphc.api.branches import cond, switch
 from graphc.api.broadcasting import broadcast_arrays, broadcast_to
+from graphc.api.checkpointing import checkpoint
 from graphc.api.creation import (
     arange,
     asarray,
@@ -34,6 +35,7 @@ from graphc.api.creation import (
     zeros,
     zeros_like,
 )
+from graphc.api.custom_gradient import custom_gradient
 from graphc.api.directions import Linearized, hvp, linearize, vjp
 from graphc.api.einsum import einsum, einsum_path
 from graphc.api.elementwise import (
@@ -208,6 +210,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "check_gradients",
+    "checkpoint",
     "clip",
     "concat",
     "cond",
@@ -217,6 +220,7 @@ __all__ = [
     "count_nonzero",
     "cumulative_prod",
     "cumulative_sum",
+    "custom_gradient",
     "depends_on",
     "diagonal",
     "digamma",

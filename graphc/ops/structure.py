@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from graphc.ir import scalar
-from graphc.ir.dtypes import ALL, DType
+from graphc.ir.dims import Size
+from graphc.ir.dtypes import ALL, DType, bool_
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Part, Pointwise, Read
 from graphc.ir.node import Node
@@ -22,7 +23,7 @@ from graphc.ir.opdef import (
 )
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType, TupleType
-from graphc.ops.declaring import attr, member_by_member, ops, structured, zeros_like
+from graphc.ops.declaring import attr, member_by_member, ops, repeated, structured, zeros_like
 
 
 def _pass_on(node: Node, index: Index, read: Read) -> Expr:
@@ -110,4 +111,30 @@ item = structured(
     jvp=NoDerivative("is differentiated with the op that made the tuple", zero=False),
     batch=NoBatching("is done with the op that made the tuple"),
     lowering=Part(), dtypes=ALL, samples=(), exact=True,
+)  # fmt: skip
+
+
+def _after_type(inference: Inference) -> TensorType:
+    return inference.tensor(0)
+
+
+def _after_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    tangent = tangents[0]
+    return zeros_like(result) if tangent is None else tangent
+
+
+def _after_batched(
+    node: Node, inputs: tuple[Node, ...], batched: tuple[bool, ...], size: Size
+) -> Node:
+    x, signal = inputs
+    return node.op(x if batched[0] else repeated(x, size), signal)
+
+
+after = structured(
+    "after", "The first input, read once the second is known: what is computed of it is so again.",
+    Kind.STRUCTURE, arity=2, attrs={}, infer=_after_type, reference=lambda attrs, x, signal: x,
+    vjp=lambda r, g: (g, None), jvp=_after_jvp, batch=_after_batched,
+    lowering=Pointwise(_pass_on), dtypes=ALL,
+    samples=tuple(Sample((Arg(shape), Arg((2,), dtype=bool_))) for shape in ((3, 5), ())),
+    exact=True,
 )  # fmt: skip

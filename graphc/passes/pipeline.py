@@ -16,6 +16,7 @@ from graphc.passes.dce import drop_dead_code
 from graphc.passes.fma import contract
 from graphc.passes.folding import fold_constants
 from graphc.passes.hoisting import hoist
+from graphc.passes.inlining import write_out_functions
 from graphc.passes.loops import merge_loops, prune_loops
 from graphc.passes.unify_dims import unify_dims
 
@@ -36,6 +37,7 @@ class Pass:
 #: What a compilation runs. Products are contracted before dims are unified: the graph's guards
 #: depend on what else is fetched, and which FMAs there are must not.
 PASSES: tuple[Pass, ...] = (
+    Pass("inline", write_out_functions, "functions with derivatives of their own are written out"),
     Pass("merge_loops", merge_loops, "loops that go through the same states become one"),
     Pass("prune_loops", prune_loops, "loops leave what is read, and take what that needs"),
     Pass("dce", drop_dead_code, "nodes on which nothing depends go"),

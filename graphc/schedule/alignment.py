@@ -36,6 +36,8 @@ def is_same_position(node: Node, k: int) -> bool:
     source = node.inputs[k].shape
     if node.op.kind in (Kind.ELEMENTWISE, Kind.REDUCTION) or node.op.name in _PASSING:
         return True
+    if node.op.name == "after":
+        return k == 0
     return node.op.name == "reshape" and without_ones(source) == without_ones(node.shape)
 
 
@@ -101,6 +103,7 @@ def _gather(node: Node, k: int) -> int:
 _RULES: dict[str, Callable[[Node, int], int]] = {
     "identity": lambda node, k: len(node.shape),
     "stop_gradient": lambda node, k: len(node.shape),
+    "after": lambda node, k: len(node.shape) if k == 0 else 0,
     "reshape": _reshape,
     "broadcast_to": _broadcast,
     "permute_dims": _permute,

@@ -74,6 +74,8 @@ def _reason(
         return f"is a {node.op.kind.value}"
     if weight[0] > MOST_NODES or weight[1] > MOST_DEPTH:
         return "is large enough for one expression"
+    if node.op.name == "after":
+        return "is read again later, for what is computed once more"
     if node.op.name in _CHECKING:
         return "checks indices, all of them however few are read"
     for user in users:

@@ -17,7 +17,7 @@ def _words(text: str) -> list[str]:
 
 CONTRACT = _words("""
 Graph placeholder variable constant zeros ones full arange eye assign group gradients
-stop_gradient jvp jacobian hessian hvp vmap check_gradients Session
+stop_gradient jvp jacobian hessian hvp vmap check_gradients custom_gradient checkpoint Session
 while_loop scan cond split rsqrt sigmoid erf einsum einsum_path matvec one_hot scatter_add pad
 sum matmul permute_dims concat take where astype float32 float64 int8 int16 int32 int64 uint8 bool
 """)

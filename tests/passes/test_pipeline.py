@@ -121,10 +121,10 @@ LINE = Location("model.py", 3)
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (KeyError("x"), "pass broken failed after [dce, cse]: KeyError: 'x'"),
+        (KeyError("x"), "pass broken failed after [inline, dce]: KeyError: 'x'"),
         (
             ShapeError("no such axis", op="sum", location=LINE),
-            "sum: pass broken failed after [dce, cse]: no such axis\n  created at model.py:3",
+            "sum: pass broken failed after [inline, dce]: no such axis\n  created at model.py:3",
         ),
     ],
     ids=["bug", "typed"],
@@ -132,7 +132,9 @@ LINE = Location("model.py", 3)
 def test_a_pass_that_fails(error: Exception, message: str) -> None:
     graph = graph_of(placeholder("x", float32, ()))
     with pytest.raises(CompileError) as raised:
-        run_passes(graph, [*PASSES[:2], fail(error)])
+        run_passes(
+            graph, [*(step for step in PASSES if step.name in ("inline", "dce")), fail(error)]
+        )
     assert str(raised.value) == message
     assert raised.value.__cause__ is error
 
@@ -140,7 +142,7 @@ def test_a_pass_that_fails(error: Exception, message: str) -> None:
 def test_a_pass_that_breaks_the_graph() -> None:
     graph = graph_of(ops.exp(placeholder("x", float32, ())))
     broken = Pass("broken", lambda graph: replace(graph, nodes=graph.nodes[1:]), "loses a node")
-    with pytest.raises(VerificationError, match=r"pass broken failed after \[dce\]: "):
+    with pytest.raises(VerificationError, match=r"pass broken failed after \[inline\]: "):
         run_passes(graph, [PASSES[0], broken], verify=True)
 
 
@@ -155,7 +157,9 @@ def test_subgraphs_are_rewritten_too(sample_ops: None) -> None:
     inner = after.outputs[0].attrs["body"]
     assert [node.op.name for node in inner.nodes] == ["placeholder", "exp", "fma"]
     assert [node.op.name for node in after.nodes] == ["placeholder", "call"]
-    assert records[0].nodes_before - records[0].nodes_after == 1
+    names = [record.name for record in records]
+    dropped = records[: names.index("dce") + 1]
+    assert sum(record.nodes_before - record.nodes_after for record in dropped) == 1
     assert run_passes(after)[0] is after
 
 
