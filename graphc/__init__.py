@@ -18,7 +18,7 @@ from math import e, inf, nan, pi
 from typing import TYPE_CHECKING, Any
 
 from graphc import errors
-from graphc.api import linalg, nn, optim
+from graphc.api import linalg, nn, optim, special
 from graphc.api.branches import cond, switch
 from graphc.api.broadcasting import broadcast_arrays, broadcast_to
 from graphc.api.checkpointing import checkpoint
@@ -323,6 +323,7 @@ __all__ = [
     "sinh",
     "sort",
     "sparse_jacobian",
+    "special",
     "split",
     "sqrt",
     "square",

@@ -2,6 +2,7 @@
 
 from graphc.ops import (
     arithmetic,
+    bessel,
     bitwise,
     comparison,
     contraction,
@@ -12,6 +13,7 @@ from graphc.ops import (
     orthogonal,
     pooling,
     pseudoinverse,
+    quantiles,
     reductions,
     resizing,
     rounding,
@@ -31,6 +33,7 @@ from graphc.ops.declaring import ops
 
 __all__ = [
     "arithmetic",
+    "bessel",
     "bitwise",
     "comparison",
     "contraction",
@@ -42,6 +45,7 @@ __all__ = [
     "orthogonal",
     "pooling",
     "pseudoinverse",
+    "quantiles",
     "reductions",
     "resizing",
     "rounding",

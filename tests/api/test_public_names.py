@@ -43,6 +43,12 @@ resize
 """)
 
 
+SPECIAL = _words("""
+digamma entr erf erfc erfcx erfinv i0 i0e i1 i1e lgamma log_ndtr logit multigammaln ndtr ndtri
+polygamma sinc xlog1py xlogy
+""")
+
+
 LINALG = _words("""
 cholesky cholesky_solve cond cross det diag diagonal eigh eigvalsh inv kron lstsq lu lu_factor
 lu_solve matmul matrix_norm matrix_power matrix_rank matrix_transpose matvec multi_dot norm outer
@@ -61,6 +67,12 @@ def test_promised_names_are_there(name: str) -> None:
 def test_layers_are_there(name: str) -> None:
     assert name in gc.nn.__all__
     assert callable(getattr(gc.nn, name))
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+def test_special_functions_are_there(name: str) -> None:
+    assert name in gc.special.__all__
+    assert callable(getattr(gc.special, name))
 
 
 @pytest.mark.parametrize("name", LINALG)

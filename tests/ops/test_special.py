@@ -1,4 +1,4 @@
-"""Gamma functions against mpmath and at their edges."""
+"""Gamma functions and erfcx against mpmath and at their edges."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from tests.ops.applying import apply
+from tests.ops.test_quantiles import native
 
 INF, NAN = np.inf, np.nan
 POINTS = (
@@ -29,3 +30,19 @@ def test_gamma_functions(x: float) -> None:
 def test_gamma_functions_at_their_edges(x: float, log_gamma: float, derivative: float) -> None:
     np.testing.assert_allclose(apply("lgamma", x), log_gamma)
     np.testing.assert_allclose(apply("digamma", x), derivative)
+
+
+@pytest.mark.parametrize("x", [-26.0, -3.0, -0.1, 0.0, 0.7, 2.5, 9.0, 24.9, 25.1, 1e3, 1e160])
+def test_erfcx(x: float) -> None:
+    with mpmath.workdps(60):
+        y = mpmath.mpf(x)
+        exact = mpmath.exp(y * y) * mpmath.erfc(y) if x < 1e3 else 1 / (mpmath.sqrt(mpmath.pi) * y)
+    rtol = 1e-6 if x == 1e3 else 2e-15  # where the first term stands for all
+    np.testing.assert_allclose(apply("erfcx", x), float(exact), rtol=rtol)
+    np.testing.assert_allclose(native("erfcx", [x]), [float(exact)], rtol=rtol)
+
+
+def test_erfcx_at_its_edges() -> None:
+    edges = [INF, -INF, NAN, -27.0]
+    for found in (apply("erfcx", np.array(edges)), native("erfcx", edges)):
+        np.testing.assert_array_equal(found, [0.0, INF, NAN, INF])
