@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from graphc import errors
 from graphc.api import linalg, nn, optim, special
 from graphc.api.branches import cond, switch
-from graphc.api.broadcasting import broadcast_arrays, broadcast_to
+from graphc.api.broadcasting import broadcast_arrays, broadcast_to, meshgrid
 from graphc.api.checkpointing import checkpoint
 from graphc.api.creation import (
     arange,
@@ -36,6 +36,7 @@ from graphc.api.creation import (
     zeros_like,
 )
 from graphc.api.custom_gradient import custom_gradient
+from graphc.api.differences import cumulative_trapezoid, diff, trapezoid
 from graphc.api.directions import Linearized, hvp, linearize, vjp
 from graphc.api.einsum import einsum, einsum_path
 from graphc.api.elementwise import (
@@ -56,6 +57,7 @@ from graphc.api.elementwise import (
     bitwise_xor,
     cbrt,
     ceil,
+    copysign,
     cos,
     cosh,
     digamma,
@@ -104,14 +106,19 @@ from graphc.api.elementwise import (
 from graphc.api.formulas import (
     astype,
     clip,
+    fmax,
+    fmin,
     hypot,
     isfinite,
     isinf,
     isnan,
     logaddexp,
+    logaddexp2,
+    nan_to_num,
     positive,
     pow,
     reciprocal,
+    signbit,
     square,
 )
 from graphc.api.gathering import one_hot, scatter_add, take, take_along_axis
@@ -132,11 +139,14 @@ from graphc.api.manipulation import (
     repeat,
     reshape,
     roll,
+    rot90,
     squeeze,
     stop_gradient,
     tile,
 )
+from graphc.api.order_statistics import median, quantile, top_k
 from graphc.api.ordering import argsort, sort
+from graphc.api.putting import put, put_along_axis
 from graphc.api.reductions import (
     all,
     any,
@@ -153,8 +163,16 @@ from graphc.api.reductions import (
     sum,
     var,
 )
+from graphc.api.running import (
+    cumulative_argmax,
+    cumulative_argmin,
+    cumulative_logsumexp,
+    cumulative_max,
+    cumulative_min,
+)
 from graphc.api.sources import placeholder, variable
 from graphc.api.sparse_jacobians import SparseJacobian, sparse_jacobian
+from graphc.api.statistics import corrcoef, cov
 from graphc.api.tensor import Tensor, Variable
 from graphc.api.updates import Assignment, Group, assign, group
 from graphc.api.vectorizing import vmap
@@ -215,14 +233,24 @@ __all__ = [
     "concat",
     "cond",
     "constant",
+    "copysign",
+    "corrcoef",
     "cos",
     "cosh",
     "count_nonzero",
+    "cov",
+    "cumulative_argmax",
+    "cumulative_argmin",
+    "cumulative_logsumexp",
+    "cumulative_max",
+    "cumulative_min",
     "cumulative_prod",
     "cumulative_sum",
+    "cumulative_trapezoid",
     "custom_gradient",
     "depends_on",
     "diagonal",
+    "diff",
     "digamma",
     "divide",
     "e",
@@ -244,6 +272,8 @@ __all__ = [
     "floor",
     "floor_divide",
     "fma",
+    "fmax",
+    "fmin",
     "fori_loop",
     "full",
     "full_like",
@@ -276,6 +306,7 @@ __all__ = [
     "log2",
     "log10",
     "logaddexp",
+    "logaddexp2",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -287,11 +318,14 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
+    "meshgrid",
     "min",
     "minimum",
     "moveaxis",
     "multiply",
     "nan",
+    "nan_to_num",
     "negative",
     "newaxis",
     "nn",
@@ -308,17 +342,22 @@ __all__ = [
     "positive",
     "pow",
     "prod",
+    "put",
+    "put_along_axis",
+    "quantile",
     "reciprocal",
     "remainder",
     "repeat",
     "reshape",
     "roll",
+    "rot90",
     "round",
     "rsqrt",
     "scan",
     "scatter_add",
     "sigmoid",
     "sign",
+    "signbit",
     "sin",
     "sinh",
     "sort",
@@ -340,6 +379,8 @@ __all__ = [
     "tanh",
     "tensordot",
     "tile",
+    "top_k",
+    "trapezoid",
     "tril",
     "triu",
     "trunc",

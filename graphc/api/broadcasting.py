@@ -7,9 +7,9 @@ another one must be equal to it: the node that relies on it carries the guard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from graphc.api.blame import fail_shape
+from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
 from graphc.api.shapes import ShapeLike, as_shape
 from graphc.ir.dims import Size, unify
@@ -69,6 +69,30 @@ def broadcast_arrays(*arrays: TensorLike) -> list[Tensor]:
     graph = graph_of("broadcast_arrays", *arrays)
     nodes = [to_node("broadcast_arrays", array) for array in arrays]
     return [graph.tensor(node) for node in broadcast_nodes("broadcast_arrays", nodes)]
+
+
+def meshgrid(*arrays: TensorLike, indexing: Literal["xy", "ij"] = "xy") -> list[Tensor]:
+    """The coordinates of all points of a grid, a tensor for each vector along its axes.
+
+    With "ij" the k-th vector lies along axis k; with "xy" the first lies along columns, axis 1, and
+    the second along rows.
+    """
+    op = "meshgrid"
+    if indexing not in ("xy", "ij"):
+        fail_attribute(op, f"indexing must be 'xy' or 'ij', not {indexing!r}")
+    graph, nodes = graph_of(op, *arrays), [to_node(op, array) for array in arrays]
+    for node in nodes:
+        if len(node.shape) != 1:
+            fail_shape(op, f"needs vectors, not {node.type}")
+    axes = list(range(len(nodes)))
+    if indexing == "xy" and len(nodes) > 1:
+        axes[:2] = [1, 0]
+    shape: Shape = tuple(nodes[axes.index(k)].shape[0] for k in range(len(nodes)))
+    columns = [
+        ops.reshape(node, shape=(*node.shape, *(1,) * (len(nodes) - axis - 1)))
+        for node, axis in zip(nodes, axes, strict=True)
+    ]
+    return [graph.tensor(fitted(column, shape)) for column in columns]
 
 
 def _common_dim(op: str, shapes: Sequence[Shape], axis: int) -> Size:

@@ -122,6 +122,7 @@ trunc = _rounding("trunc")
 
 add = _binary("add")
 atan2 = _binary("atan2")
+copysign = _binary("copysign")
 bitwise_and = _binary("bitwise_and")
 bitwise_left_shift = _binary("bitwise_left_shift", "shift_left")
 bitwise_or = _binary("bitwise_or")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from graphc.api import elementwise as el
 from graphc.api.blame import fail_dtype
@@ -68,8 +71,19 @@ def hypot(x1: TensorLike, x2: TensorLike, /) -> Tensor:
 
 def logaddexp(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     """log(exp(x1) + exp(x2)) without overflow on the way."""
-    gap = el.where(el.equal(x1, x2), 0, el.subtract(x1, x2))  # inf - inf is no number
-    return el.maximum(x1, x2) + el.log1p(el.exp(-el.abs(gap)))
+    larger, gap = _larger(x1, x2)
+    return larger + el.log1p(el.exp(gap))
+
+
+def _larger(x1: TensorLike, x2: TensorLike) -> tuple[Tensor, Tensor]:
+    """The larger number, and minus the distance of the two; 0 for equal infinities.
+
+    By a choice, not by `maximum` and `abs`, whose higher derivatives at a tie are those of a kink.
+    """
+    endless = el.logical_and(el.equal(x1, x2), isinf(x1))
+    gap = el.where(endless, 0, el.subtract(x1, x2))
+    above = gap > 0
+    return el.where(above, x1, x2), el.where(above, -gap, gap)
 
 
 def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
@@ -80,6 +94,51 @@ def clip(x: TensorLike, /, min: TensorLike | None = None, max: TensorLike | None
     graph = graph_of("clip", x, min, max)
     raised = graph.tensor(to_node("clip", x)) if min is None else el.maximum(x, min)
     return raised if max is None else el.minimum(raised, max)
+
+
+def logaddexp2(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """log2(2**x1 + 2**x2) without overflow on the way."""
+    larger, gap = _larger(x1, x2)
+    return larger + el.log1p(el.exp2(gap)) / math.log(2)
+
+
+def signbit(x: TensorLike, /) -> Tensor:
+    """Whether the sign of a floating-point number is minus, that of zeros and NaN too."""
+    return el.less(el.copysign(1.0, x), 0)
+
+
+def fmax(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The larger, or the other one where one is NaN; at a tie each gets half the derivative."""
+    first, second = _without_nan(x1, x2)
+    return el.maximum(first, second)
+
+
+def fmin(x1: TensorLike, x2: TensorLike, /) -> Tensor:
+    """The smaller, or the other one where one is NaN; at a tie each gets half the derivative."""
+    first, second = _without_nan(x1, x2)
+    return el.minimum(first, second)
+
+
+def _without_nan(x1: TensorLike, x2: TensorLike) -> tuple[Tensor, Tensor]:
+    """Both, each where it is NaN replaced by the other, which then gets all of the derivative."""
+    first, second = el.where(isnan(x1), x2, x1), el.where(isnan(x2), x1, x2)
+    return first, second
+
+
+def nan_to_num(
+    x: TensorLike, /, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """x with NaN and infinities replaced: by default by 0 and the dtype's largest numbers.
+
+    The derivative there is 0.
+    """
+    node = to_node("nan_to_num", x)
+    if not node.dtype.is_float:
+        return positive(x)
+    largest = float(np.finfo(node.dtype.numpy).max)
+    high, low = (largest if posinf is None else posinf), (-largest if neginf is None else neginf)
+    finite = el.where(el.equal(x, math.inf), high, el.where(el.equal(x, -math.inf), low, x))
+    return el.where(isnan(x), nan, finite)
 
 
 def isfinite(x: TensorLike, /) -> Tensor:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from operator import sub
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from graphc.api.blame import fail_attribute, fail_shape
+from graphc.api.broadcasting import fitted
 from graphc.api.manipulation import reshaped, sliced
 from graphc.api.operands import TensorLike, graph_of, to_array, to_node, to_nodes
-from graphc.api.shapes import DimLike, as_axis, as_dim, as_int, as_list, is_several
+from graphc.api.shapes import DimLike, as_axis, as_dim, as_int, as_list, is_several, size_node
 from graphc.ir.dims import Dim, Size, floordiv, product
+from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ops import ops
 
@@ -106,19 +108,52 @@ def _part_sizes(whole: Size, sizes: list[Size]) -> list[Size]:
 
 
 def pad(
-    x: TensorLike, widths: int | Sequence[int] | Sequence[Sequence[int]], /, value: float = 0
-) -> Tensor:
-    """The tensor with more elements of one value before and after it along each axis.
+    x: TensorLike, widths: int | Sequence[int] | Sequence[Sequence[int]], /, value: float = 0, *,
+    mode: Literal["constant", "edge", "reflect", "wrap"] = "constant",
+) -> Tensor:  # fmt: skip
+    """The tensor with more elements before and after it along each axis.
 
     `widths` is one number for all sides, a pair (before, after) for all axes, or a pair for each.
+    The elements that are added are of one value or, by `mode`, "edge": the last element again;
+    "reflect": those before it, mirrored at it; "wrap": those from the other end.
     """
     graph, node = graph_of("pad", x), to_node("pad", x)
     pairs = _width_pairs(widths, len(node.shape))
+    if mode != "constant":
+        for axis, widths_of_axis in enumerate(pairs):
+            node = _continued(node, axis, *widths_of_axis, mode)
+        return graph.tensor(node)
     low, high = tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
     if not any(low) and not any(high):
         return graph.tensor(node)
     filler = float(to_array("pad", value, node.dtype))
     return graph.tensor(ops.pad(node, low=low, high=high, value=filler))
+
+
+def _continued(node: Node, axis: int, low: int, high: int, mode: str) -> Node:
+    """More elements along an axis, each read at the position that it continues."""
+    if mode not in ("edge", "reflect", "wrap"):
+        fail_attribute("pad", f"mode must be 'constant', 'edge', 'reflect' or 'wrap', not {mode!r}")
+    size = node.shape[axis]
+    if not low and not high:
+        return node
+    if min(low, high) < 0:
+        fail_attribute("pad", f"cannot pad by {min(low, high)}; slice instead")
+    if size == 0:
+        fail_shape("pad", f"axis {axis} of {node.type} has no elements to continue")
+    count = (low + size + high,)
+    place = ops.sub(ops.iota(shape=count, axis=0, dtype=int64), fitted(size_node(low), count))
+    last = fitted(size_node(size - 1), count)
+    if mode == "edge":
+        place = ops.minimum(ops.maximum(place, fitted(size_node(0), count)), last)
+    elif mode == "wrap":
+        place = ops.remainder(place, fitted(size_node(size), count))
+    else:
+        period = ops.maximum(ops.add(last, last), fitted(size_node(1), count))
+        turn = ops.remainder(place, period)
+        place = ops.minimum(turn, ops.sub(period, turn))
+        place = ops.minimum(place, last)
+    return ops.gather(node, place, axes=(axis,), position=axis)
 
 
 def _width_pairs(widths: object, rank: int) -> list[tuple[int, int]]:

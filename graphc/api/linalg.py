@@ -28,6 +28,7 @@ from graphc.api.factorizations import (
 from graphc.api.lu import LUFactors, LUResult, cholesky_solve, lu, lu_factor, lu_solve
 from graphc.api.manipulation import matrix_transpose, reshaped
 from graphc.api.matrix_parts import (
+    block_diag,
     diag,
     diagonal,
     trace,
@@ -58,6 +59,7 @@ __all__ = [
     "QRResult",
     "SVDResult",
     "SlogdetResult",
+    "block_diag",
     "cholesky",
     "cholesky_solve",
     "cond",

@@ -134,6 +134,27 @@ def flip(x: TensorLike, /, *, axis: AxesLike = None) -> Tensor:
     return graph.tensor(ops.flip(node, axes=axes) if axes else node)
 
 
+def rot90(x: TensorLike, /, k: int = 1, *, axes: tuple[int, int] = (0, 1)) -> Tensor:
+    """The plane of two axes turned k times by a right angle, from the first to the second."""
+    graph, node = graph_of("rot90", x), to_node("rot90", x)
+    rank, several = len(node.shape), as_list(axes)
+    if len(several) != 2:
+        fail_attribute("rot90", f"needs two axes, not {axes!r}")
+    first, second = (as_axis("rot90", axis, rank) for axis in several)
+    if first == second:
+        fail_attribute("rot90", f"needs two different axes, not {axes!r}")
+    order = list(range(rank))
+    order[first], order[second] = second, first
+    match as_int("rot90", k, "k") % 4:
+        case 1:
+            node = permuted(ops.flip(node, axes=(second,)), tuple(order))
+        case 2:
+            node = ops.flip(node, axes=tuple(sorted((first, second))))
+        case 3:
+            node = ops.flip(permuted(node, tuple(order)), axes=(second,))
+    return graph.tensor(node)
+
+
 def roll(
     x: TensorLike, /, shift: int | Sequence[int], *, axis: int | Sequence[int] | None = None
 ) -> Tensor:

@@ -11,7 +11,7 @@ from graphc.api.blame import fail_attribute, fail_shape
 from graphc.api.broadcasting import fitted
 from graphc.api.contraction import diagonal_of
 from graphc.api.manipulation import reshaped, sliced
-from graphc.api.operands import TensorLike, graph_of, to_node
+from graphc.api.operands import TensorLike, graph_of, to_node, to_nodes
 from graphc.api.reductions import sum as total
 from graphc.api.shapes import DimLike, as_dim, as_int, filled, size_node
 from graphc.ir.dims import Size, is_nonnegative, maximum, minimum
@@ -91,6 +91,33 @@ def diag(x: TensorLike, /, *, k: int = 0) -> Tensor:
     down, right = (ops.iota(shape=shape, axis=rank - j, dtype=int64) for j in (2, 1))
     is_on = ops.eq(ops.add(down, fitted(size_node(shift), shape)), right)
     return graph.tensor(ops.where(is_on, wide, filled(shape, 0, node.dtype)))
+
+
+def block_diag(*arrays: TensorLike) -> Tensor:
+    """A matrix with the given ones along its diagonal, corner to corner, and 0 elsewhere.
+
+    A vector counts as one row, a number as a matrix of one element; dtypes promote.
+    """
+    op = "block_diag"
+    if not arrays:
+        fail_attribute(op, "takes one or more tensors")
+    graph, nodes = graph_of(op, *arrays), to_nodes(op, *arrays)
+    blocks = [reshaped(node, (1,) * (2 - len(node.shape)) + node.shape) for node in nodes]
+    for node in blocks:
+        if len(node.shape) != 2:
+            fail_shape(op, f"needs matrices, not {node.type}")
+    rows: list[Node] = []
+    for k, node in enumerate(blocks):
+        left, right = (_width(part) for part in (blocks[:k], blocks[k + 1 :]))
+        rows.append(ops.pad(node, low=(0, left), high=(0, right), value=0.0))
+    return graph.tensor(rows[0] if len(rows) == 1 else ops.concat(*rows, axis=0))
+
+
+def _width(blocks: list[Node]) -> Size:
+    width: Size = 0
+    for node in blocks:
+        width = width + node.shape[1]
+    return width
 
 
 def tril_indices(n_rows: int, n_cols: int | None = None, /, *, k: int = 0) -> tuple[Tensor, Tensor]:

@@ -90,6 +90,17 @@ elementwise(
 )  # fmt: skip
 
 
+elementwise(
+    "copysign", "The magnitude of the first with the sign of the second, that of zeros too.",
+    arity=2, dtypes=FLOATS, reference=np.copysign,
+    derivative=(
+        lambda g, r, x, y: where(equal(x, 0.0), 0.0, div(mul(g, r), where(equal(x, 0.0), 1.0, x))),
+        lambda g, r, x, y: scalar_like(g, 0.0),
+    ),
+    avoid=(0.0,), exact=True,
+)  # fmt: skip
+
+
 def _choice(take_first: Any) -> tuple[Any, Any]:
     """Factors of maximum and minimum: at a tie each input gets half."""
 

@@ -1,4 +1,4 @@
-"""Running sums and products."""
+"""Running sums, products and maxima."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ from graphc.ir.opdef import Arg, AttrKind, Kind, Sample
 from graphc.ir.types import TensorType
 from graphc.ops.algebra import mul
 from graphc.ops.batching import axes_after
-from graphc.ops.declaring import attr, linear_jvp, ops, scalar_like, structured, zeros_like
+from graphc.ops.declaring import (
+    INTEGER_INPUTS,
+    attr,
+    linear_jvp,
+    ops,
+    restricted,
+    scalar_like,
+    structured,
+    zeros_like,
+)
 
 NUMBERS = FLOATS + INTEGERS
 _SAMPLES = tuple(
@@ -110,4 +119,13 @@ structured(
     reference=lambda attrs, x: np.cumprod(x, attrs["axis"], dtype=x.dtype),
     vjp=_cumprod_vjp, jvp=_cumprod_jvp, batch=axes_after("axis"),
     lowering=Scan("prod", _axis_of), dtypes=NUMBERS, samples=_SAMPLES,
+)  # fmt: skip
+
+
+structured(
+    "cummax", "Running maximum of integers along an axis.", Kind.SCAN,
+    attrs={"axis": AttrKind.INT}, infer=restricted(_scan_type, "iu", "integers"),
+    reference=lambda attrs, x: np.maximum.accumulate(x, attrs["axis"], dtype=x.dtype),
+    vjp=INTEGER_INPUTS, jvp=INTEGER_INPUTS, batch=axes_after("axis"),
+    lowering=Scan("max", _axis_of), dtypes=INTEGERS, samples=_SAMPLES,
 )  # fmt: skip

@@ -100,3 +100,19 @@ def test_broadcast_arrays_keep_their_dtypes(compute: Any) -> None:
     a, b = compute(gc.broadcast_arrays(x, y))
     np.testing.assert_array_equal(a, np.array([[1, 1], [2, 2]]))
     np.testing.assert_array_equal(b, np.array([[0.5, 1.5]] * 2, np.float32))
+
+
+@pytest.mark.parametrize("indexing", ["xy", "ij"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_meshgrid(indexing: Any, count: int, compute: Any) -> None:
+    arrays = [np.arange(3.0), np.arange(4.0) + 10, np.arange(2.0) - 5][:count]
+    xs = [gc.placeholder(gc.float64, ("n",)), *arrays[1:]]
+    found = compute(gc.meshgrid(*xs, indexing=indexing), {xs[0]: arrays[0]})
+    for grid, wanted in zip(found, np.meshgrid(*arrays, indexing=indexing), strict=True):
+        np.testing.assert_array_equal(grid, wanted)
+
+
+def test_meshgrid_of_no_vectors(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.float32, (2, 2))
+    with fails(ShapeError, "needs vectors", op="meshgrid"):
+        gc.meshgrid(x, x)

@@ -108,3 +108,50 @@ def test_positive_refuses_bool(fails: Callable[..., Any]) -> None:
     x = gc.placeholder(gc.bool, (3,))
     with fails(DTypeError, "needs numbers", op="positive"):
         gc.positive(x)
+
+
+@pytest.mark.parametrize("name", ["logaddexp2", "fmax", "fmin", "copysign"])
+def test_special_values_are_those_of_numpy(name: str, compute: Any) -> None:
+    a, b = (grid.ravel() for grid in np.meshgrid(SPECIAL, SPECIAL))
+    x, y = gc.placeholder(gc.float32, ("n",)), gc.placeholder(gc.float32, ("n",))
+    result = compute(getattr(gc, name)(x, y), {x: a, y: b})
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_allclose(result, getattr(np, name)(a, b), rtol=1e-6)
+
+
+def test_signbit_and_nan_to_num(compute: Any) -> None:
+    x = gc.placeholder(gc.float32, ("n",))
+    data = np.append(SPECIAL, np.float32(-NAN))
+    np.testing.assert_array_equal(compute(gc.signbit(x), {x: data}), np.signbit(data))
+    for settings in ({}, {"nan": 3.0, "posinf": 1.0, "neginf": -1.0}):
+        found = compute(gc.nan_to_num(x, **settings), {x: data})
+        np.testing.assert_array_equal(found, np.nan_to_num(data, **settings))
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "slopes"),
+    [
+        ("fmax", (NAN, 2.0), (0.0, 1.0)),
+        ("fmin", (3.0, NAN), (1.0, 0.0)),
+        ("fmax", (3.0, 2.0), (1.0, 0.0)),
+        ("fmin", (2.0, 2.0), (0.5, 0.5)),
+        ("copysign", (2.0, -3.0), (-1.0, 0.0)),
+        ("copysign", (-2.0, -0.0), (1.0, 0.0)),
+        ("copysign", (0.0, -1.0), (0.0, 0.0)),
+        ("logaddexp2", (1.0, 1.0), (0.5, 0.5)),
+    ],
+)
+def test_slopes_where_nan_and_signs_decide(
+    name: str, at: tuple[float, float], slopes: Any, compute: Any
+) -> None:
+    x, y = gc.placeholder(gc.float64, ()), gc.placeholder(gc.float64, ())
+    found = compute(gc.gradients(getattr(gc, name)(x, y), [x, y]), {x: at[0], y: at[1]})
+    np.testing.assert_allclose(found, slopes, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["logaddexp", "logaddexp2"])
+def test_second_derivatives_at_a_tie(name: str, compute: Any) -> None:
+    x = gc.placeholder(gc.float64, ())
+    (slope,) = gc.gradients(getattr(gc, name)(x, 0.0), x)
+    factor = np.log(2) if name == "logaddexp2" else 1.0
+    np.testing.assert_allclose(compute(gc.gradients(slope, x), {x: 0.0}), [0.25 * factor])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import AttributeValueError, ShapeError
+from tests.api.differences import check_gradients
 from tests.api.erring import check_error
 
 pytestmark = pytest.mark.usefixtures("graph")
@@ -132,3 +134,24 @@ def test_pad(widths: Any, expected: Any, dtype: gc.DType, compute: Any) -> None:
 def test_errors(apply: Any, error: Any, message: str, op: str) -> None:
     x = gc.placeholder(gc.float32, (2, 4))
     check_error(apply, x, error, message, op)
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "wrap"])
+@pytest.mark.parametrize("widths", [((2, 1), (0, 3)), ((0, 0), (4, 4)), ((9, 7), (0, 1))], ids=str)
+@pytest.mark.parametrize("shape", [(3, 5), ("m", "n"), (1, 5)], ids=str)
+def test_pad_continues(mode: Any, widths: Any, shape: Any, compute: Any) -> None:
+    data = np.arange(15.0).reshape(3, 5)[: shape[0] if shape[0] == 1 else 3]
+    x = gc.placeholder(gc.float64, shape)
+    y = gc.pad(x, widths, mode=mode)
+    np.testing.assert_array_equal(compute(y, {x: data}), np.pad(data, widths, mode=mode))
+    check_gradients(compute, lambda x: gc.pad(x, widths, mode=mode), [data])
+
+
+def test_pad_that_cannot_continue(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.float64, (0, 3))
+    with fails(ShapeError, "no elements to continue", op="pad"):
+        gc.pad(x, 1, mode="edge")
+    with fails(AttributeValueError, "mode must be 'constant'", op="pad"):
+        gc.pad(x, 1, mode="mirror")  # type: ignore[call-overload]
+    with fails(AttributeValueError, "cannot pad by -1", op="pad"):
+        gc.pad(x, ((0, 0), (-1, 0)), mode="wrap")

@@ -99,3 +99,19 @@ def test_identity_gives_a_name(graph: gc.Graph) -> None:
 def test_errors(apply: Any, error: Any, message: str, op: str) -> None:
     x = gc.placeholder(gc.float32, (2, 3, 4))
     check_error(apply, x, error, message, op)
+
+
+@pytest.mark.parametrize("k", [-1, 0, 1, 2, 3, 6])
+@pytest.mark.parametrize("axes", [(0, 1), (1, 0), (2, -3)], ids=str)
+def test_rot90(k: int, axes: tuple[int, int], compute: Any) -> None:
+    data = np.arange(24).reshape(2, 3, 4)
+    x = gc.placeholder(gc.int64, ("n", 3, 4))
+    np.testing.assert_array_equal(
+        compute(gc.rot90(x, k, axes=axes), {x: data}), np.rot90(data, k, axes)
+    )
+
+
+def test_rot90_needs_a_plane(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.float32, (2, 2))
+    with fails(AttributeValueError, "two different axes", op="rot90"):
+        gc.rot90(x, axes=(1, -1))

@@ -146,3 +146,20 @@ def test_powers_of_0_have_gradients() -> None:
 def test_errors(apply: Any, error: Any, message: str, op: str) -> None:
     x = gc.placeholder(gc.float32, (3, 4))
     check_error(apply, x, error, message, op)
+
+
+def test_block_diag(compute: Any) -> None:
+    x, row = gc.placeholder(gc.float64, ("m", "n")), gc.placeholder(gc.float64, (2,))
+    y = gc.linalg.block_diag(x, row, 7)
+    found = compute(y, {x: [[1, 2], [3, 4], [5, 6]], row: [8, 9]})
+    expected = np.zeros((5, 5))
+    expected[:3, :2], expected[3, 2:4], expected[4, 4] = [[1, 2], [3, 4], [5, 6]], [8, 9], 7
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_block_diag_of_no_matrices(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.float32, (2, 2, 2))
+    with fails(ShapeError, "needs matrices", op="block_diag"):
+        gc.linalg.block_diag(x)
+    with fails(AttributeValueError, "one or more", op="block_diag"):
+        gc.linalg.block_diag()

@@ -179,3 +179,51 @@ def test_global_pools_need_spatial_dims(fails: Callable[..., Any]) -> None:
     x = gc.placeholder(gc.float32, (2, 3))
     with fails(ShapeError, "batch, channels and spatial dims", op="global_avg_pool"):
         gc.nn.global_avg_pool(x)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "size", "stride", "padding", "starts"),
+    [
+        ((7,), 2, 2, 0, [0, 2, 4, 6]),
+        ((7,), 3, 2, 1, [-1, 1, 3, 5]),  # the windows end with the padding
+        ((8,), 3, 2, 1, [-1, 1, 3, 5, 7]),
+        ((6,), 2, 4, 1, [-1, 3]),  # one more would begin in padding
+        ((5,), 3, 3, 0, [0, 3]),
+    ],
+)
+def test_ceil_mode(
+    sizes: Any, size: int, stride: int, padding: int, starts: list[int], compute: Any
+) -> None:
+    data = distinct((2, *sizes))
+    x = gc.placeholder(gc.float64, ("n", *sizes))
+    n = sizes[0]
+    parts = [(max(a, 0), min(a + size, n), min(a + size, n + padding) - a) for a in starts]
+    settings: Any = {"stride": stride, "padding": padding, "ceil_mode": True}
+    found = compute(
+        [
+            gc.nn.max_pool1d(x, size, **settings),
+            gc.nn.avg_pool1d(x, size, **settings),
+            gc.nn.avg_pool1d(x, size, **settings, count_include_pad=False),
+        ],
+        {x: data},
+    )
+    sums = np.stack([data[:, a:b].sum(-1) for a, b, _ in parts], -1)
+    maxima = np.stack([data[:, a:b].max(-1) for a, b, _ in parts], -1)
+    np.testing.assert_array_equal(found[0], maxima)
+    np.testing.assert_allclose(found[1], sums / [count for *_, count in parts])
+    np.testing.assert_allclose(found[2], sums / [b - a for a, b, _ in parts])
+    check_gradients(compute, lambda x: gc.nn.max_pool1d(x, size, **settings), [data])
+
+
+def test_dilated_windows(compute: Any) -> None:
+    data = distinct((2, 9))
+    x = gc.placeholder(gc.float64, ("n", 9))
+    found = compute(gc.nn.max_pool1d(x, 3, 1, 0, 2), {x: data})
+    parts = [data[:, :5], data[:, 2:7], data[:, 4:]]
+    np.testing.assert_array_equal(found, np.max(parts, 0))
+
+
+def test_ceil_mode_needs_known_sizes(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.float64, ("n", "w"))
+    with fails(ShapeError, "known sizes", op="max_pool1d"):
+        gc.nn.max_pool1d(x, 2, ceil_mode=True)

@@ -32,16 +32,23 @@ arange asarray eye full full_like linspace ones ones_like tril triu zeros zeros_
 astype matmul matrix_transpose tensordot vecdot broadcast_arrays broadcast_to concat expand_dims
 flip moveaxis permute_dims repeat reshape roll squeeze stack tile unstack argmax argmin
 count_nonzero where argsort sort cumulative_prod cumulative_sum max mean min prod std sum var all
-any take take_along_axis e inf nan newaxis pi
+any take take_along_axis copysign signbit diff meshgrid e inf nan newaxis pi
 """)
 
 NN = _words("""
 relu gelu sigmoid silu softmax log_softmax logsumexp layer_norm softmax_cross_entropy
 conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d
 max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d global_max_pool global_avg_pool
-resize
+resize adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d
+adaptive_max_pool2d adaptive_max_pool3d argmax_pool1d argmax_pool2d argmax_pool3d max_unpool
+take_pooled unfold celu glu hardshrink hardsigmoid hardswish hardtanh log_sigmoid mish prelu relu6
+selu softshrink softsign tanhshrink threshold scaled_dot_product_attention batch_norm group_norm
+instance_norm local_response_norm normalize rms_norm cdist cosine_similarity pairwise_distance
+binary_cross_entropy binary_cross_entropy_with_logits cosine_embedding_loss cross_entropy
+gaussian_nll_loss hinge_embedding_loss huber_loss kl_div l1_loss margin_ranking_loss mse
+multi_margin_loss multilabel_soft_margin_loss nll_loss poisson_nll_loss smooth_l1_loss
+soft_margin_loss triplet_margin_loss
 """)
-
 
 SPECIAL = _words("""
 digamma entr erf erfc erfcx erfinv i0 i0e i1 i1e lgamma log_ndtr logit multigammaln ndtr ndtri
@@ -50,10 +57,10 @@ polygamma sinc xlog1py xlogy
 
 
 LINALG = _words("""
-cholesky cholesky_solve cond cross det diag diagonal eigh eigvalsh inv kron lstsq lu lu_factor
-lu_solve matmul matrix_norm matrix_power matrix_rank matrix_transpose matvec multi_dot norm outer
-pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace triangular_solve tril
-tril_indices triu triu_indices vander vecdot vector_norm
+block_diag cholesky cholesky_solve cond cross det diag diagonal eigh eigvalsh inv kron lstsq lu
+lu_factor lu_solve matmul matrix_norm matrix_power matrix_rank matrix_transpose matvec multi_dot
+norm outer pinv qr slogdet solve svd svdvals tensordot tensorinv tensorsolve trace triangular_solve
+tril tril_indices triu triu_indices vander vecdot vector_norm
 """)
 
 
