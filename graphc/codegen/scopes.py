@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from llvmlite import ir
 
+from graphc.codegen.builder import Builder
 from graphc.codegen.values import I8, I64, POINTER, lane_numbers, size_of, splat, zeros
 
 
@@ -62,7 +63,7 @@ class Scopes:
     def __init__(self, function: ir.Function, room: ir.Value | None = None) -> None:
         self.function, self.room = function, room
         self.room_bytes = self._taken = 0
-        entry = ir.IRBuilder(function.append_basic_block("entry"))
+        entry = Builder(function.append_basic_block("entry"))
         self.allocations = entry
         self.stack = [Scope(entry, guarded=True)]
         self.window: Window | None = None
@@ -126,7 +127,7 @@ class Scopes:
         """Code inside runs only if the condition holds."""
         outer = self.stack[-1]
         inside = self.function.append_basic_block("guarded")
-        self.stack.append(Scope(ir.IRBuilder(inside), guarded=True))
+        self.stack.append(Scope(Builder(inside), guarded=True))
         yield
         inner = self.stack.pop()
         after = self.function.append_basic_block("after")
@@ -139,7 +140,7 @@ class Scopes:
         """Code inside runs with `name` bound to start, start + step, ... below `end`."""
         outer = self.stack[-1]
         body = self.function.append_basic_block(f"loop.{name.strip('$')}")
-        scope = Scope(ir.IRBuilder(body))
+        scope = Scope(Builder(body))
         position = scope.builder.phi(I64)
         scope.names[name] = position
         self.stack.append(scope)
@@ -165,7 +166,7 @@ class Scopes:
         head = self.function.append_basic_block(f"loop.{name}")
         body = self.function.append_basic_block(f"turn.{name}")
         after = self.function.append_basic_block("after")
-        scope = Scope(ir.IRBuilder(head), guarded=True)
+        scope = Scope(Builder(head), guarded=True)
         position = scope.builder.phi(I64)
         scope.names[name] = position
         self.stack.append(scope)
@@ -190,11 +191,11 @@ class Scopes:
         then, otherwise, after = (
             self.function.append_basic_block(name) for name in ("then", "otherwise", "after")
         )
-        self.stack.append(Scope(ir.IRBuilder(then), guarded=True))
+        self.stack.append(Scope(Builder(then), guarded=True))
 
         def other() -> None:
             self.stack.pop().builder.branch(after)
-            self.stack.append(Scope(ir.IRBuilder(otherwise), guarded=True))
+            self.stack.append(Scope(Builder(otherwise), guarded=True))
 
         yield other
         self.stack.pop().builder.branch(after)
