@@ -17,6 +17,8 @@ import graphc as gc
 Array = np.ndarray[Any, Any]
 #: (fetches, feeds by name), for the graph that is the context.
 Built = tuple[list[Any], dict[str, Array]]
+#: Makes a variable of a name and a shape.
+Weights = Callable[..., Any]
 
 
 def chain() -> Built:
@@ -98,16 +100,49 @@ def mixed() -> Built:
 def transformer() -> Built:
     """Four blocks of attention and a feed-forward layer, with gradients and a step of Adam."""
     rng = np.random.default_rng(0)
-    width, heads = 32, 4
+    x = gc.placeholder(gc.float32, ("batch", 8, 32), name="x")
+    y = gc.placeholder(gc.int32, ("batch", 8), name="y")
+    h = _blocks(x, _weights(rng), 4)
+    step = gc.optim.Adam(1e-3).minimize(loss := gc.nn.softmax_cross_entropy(h, y))
+    feeds = {"x": rng.normal(size=(2, 8, 32)).astype(np.float32), "y": np.zeros((2, 8), np.int32)}
+    return [loss, step], feeds
 
+
+def gpt() -> Built:
+    """The step of a small language model: the sizes of `gpt_step`, for batches of any size."""
+    rng = np.random.default_rng(0)
+    words, positions, width, vocabulary = "tokens", 128, 256, 512
+    x = gc.placeholder(gc.int32, ("batch", positions), name=words)
+    y = gc.placeholder(gc.int32, ("batch", positions), name="y")
+    weight = _weights(rng)
+    h = gc.take(weight("words", vocabulary, width), x, axis=0)
+    mask = np.where(np.tril(np.ones((positions, positions))) > 0, 0, -1e9).astype(np.float32)
+    h = _blocks(h + weight("positions", positions, width), weight, 2, gc.constant(mask))
+    logits = _normed(h, weight, "norm") @ weight("out", width, vocabulary)
+    step = gc.optim.Adam(1e-3).minimize(loss := gc.nn.softmax_cross_entropy(logits, y))
+    feeds = {name: np.zeros((8, positions), np.int32) for name in (words, "y")}
+    return [loss, step], feeds
+
+
+def _weights(rng: np.random.Generator) -> Weights:
     def weight(name: str, *shape: int) -> Any:
-        return gc.variable(rng.normal(0, 0.1, shape).astype(np.float32), name=name)
+        values = rng.random(shape, np.float32) * np.float32(0.1) - np.float32(0.05)
+        return gc.variable(values, name=name)
+
+    return weight
+
+
+def _normed(h: Any, weight: Weights, name: str) -> Any:
+    width = h.shape[-1]
+    return gc.nn.layer_norm(h, weight(f"{name}/scale", width), weight(f"{name}/shift", width))
+
+
+def _blocks(h: Any, weight: Weights, count: int, mask: Any = 0.0, heads: int = 4) -> Any:
+    """Blocks of a transformer."""
+    width = h.shape[-1]
 
     def dense(h: Any, name: str, outputs: int) -> Any:
         return h @ weight(f"{name}/w", h.shape[-1], outputs) + weight(f"{name}/b", outputs)
-
-    def normed(h: Any, name: str) -> Any:
-        return gc.nn.layer_norm(h, weight(f"{name}/scale", width), weight(f"{name}/shift", width))
 
     def split(h: Any) -> Any:
         parts = gc.reshape(h, (*h.shape[:-1], heads, width // heads))
@@ -115,26 +150,17 @@ def transformer() -> Built:
 
     def attention(h: Any, name: str) -> Any:
         q, k, v = (split(dense(h, f"{name}/{part}", width)) for part in "qkv")
-        scores = gc.nn.softmax(q @ gc.matrix_transpose(k) * (width // heads) ** -0.5)
+        scores = gc.nn.softmax(q @ gc.matrix_transpose(k) * (width // heads) ** -0.5 + mask)
         mixed = gc.reshape(gc.permute_dims(scores @ v, (0, 2, 1, 3)), h.shape)
         return dense(mixed, f"{name}/out", width)
 
-    x = gc.placeholder(gc.float32, ("batch", 8, width), name="x")
-    y = gc.placeholder(gc.int32, ("batch", 8), name="y")
-    h = x
-    for k in range(4):
-        h = h + attention(normed(h, f"norm{k}"), f"attention{k}")
-        inner = gc.nn.gelu(dense(normed(h, f"between{k}"), f"inner{k}", 4 * width))
-        h = h + dense(inner, f"outer{k}", width)
-    loss = gc.nn.softmax_cross_entropy(h, y)
-    step = gc.optim.Adam(1e-3).minimize(loss)
-    feeds = {
-        "x": rng.normal(size=(2, 8, width)).astype(np.float32),
-        "y": np.zeros((2, 8), np.int32),
-    }
-    return [loss, step], feeds
+    for k in range(count):
+        h = h + attention(_normed(h, weight, f"norm{k}"), f"attention{k}")
+        inner = dense(_normed(h, weight, f"between{k}"), f"inner{k}", 4 * width)
+        h = h + dense(gc.nn.gelu(inner), f"outer{k}", width)
+    return h
 
 
 PROGRAMS: dict[str, Callable[[], Built]] = {
-    program.__name__: program for program in (chain, mlp, varied_mlp, mixed, transformer)
+    program.__name__: program for program in (chain, mlp, varied_mlp, mixed, transformer, gpt)
 }

@@ -190,7 +190,7 @@ def test_processes_share_what_sessions_compile(tmp_path: Path) -> None:
     first = [process.communicate(timeout=120) for process in [start() for _ in range(3)]]
     last = start().communicate(timeout=120)
     assert {out for out, _ in first} == {last[0]}
-    assert all(int(count) > 0 for _, count in first)
+    assert any(int(count) > 0 for _, count in first)  # one that starts late finds it all
     assert int(last[1]) == 0
 
 
