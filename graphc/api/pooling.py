@@ -19,7 +19,6 @@ from graphc.ir.dims import Dim, Size, floordiv, is_nonnegative, maximum
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.ops import ops
-from graphc.ops.pooling import elements
 from graphc.ops.windows import Windows
 
 if TYPE_CHECKING:
@@ -185,10 +184,8 @@ def completed(op: str, windows: Windows, sizes: Shape, kernel: tuple[int, ...]) 
 def _sums(node: Node, kernel: tuple[int, ...], windows: Windows) -> Node:
     """The sum of every window, padding being zeros."""
     if _are_cells(windows, kernel):
-        parts = _cells(node, kernel)
-    else:
-        parts = elements(node, windows, kernel, 0)
-    return ops.sum(parts, axes=tuple(range(len(kernel))))
+        return ops.sum(_cells(node, kernel), axes=tuple(range(len(kernel))))
+    return ops.window_sum(node, **windows.attrs, shape=kernel)
 
 
 def _are_cells(windows: Windows, kernel: tuple[int, ...]) -> bool:
