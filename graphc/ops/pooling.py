@@ -75,11 +75,11 @@ def _over_places(
     known = [n for n in kernel if isinstance(n, int)]
     if len(known) < len(kernel) or math.prod(known) > MOST:
         return reduction(part(elements(x, windows, kernel, value)), axes=_places(result))
-    views = (_at_place(x, windows, kernel, place, value) for place in places(tuple(known)))
+    views = (at_place(x, windows, kernel, place, value) for place in places(tuple(known)))
     return reduce(combine, map(part, views))
 
 
-def _at_place(
+def at_place(
     x: Node, windows: Windows, kernel: Shape, place: tuple[int, ...], value: float
 ) -> Node:
     """The element of every window at one place."""
@@ -90,7 +90,8 @@ def _at_place(
         low.append(before - k * step)
         high.append(after - (n - 1 - k) * step)
     moved = replace(windows, low=tuple(low), high=tuple(high))
-    view = elements(x, moved, (1,) * len(kernel), value)
+    single = ops.reshape(x, shape=(*(1,) * len(kernel), *x.shape))
+    view = ops.windows(single, **moved.attrs, value=float(value))
     return ops.reshape(view, shape=view.shape[len(kernel) :])
 
 

@@ -14,6 +14,8 @@ from graphc.ir.opdef import Kind
 CHEAP = 6
 #: The same for a value of one element: a kernel computes it once, before its loops.
 CHEAP_ALONE = 24
+#: The same where several windows read it, each of which comes by every element.
+CHEAP_IN_WINDOWS, SEVERAL = 3, 3
 #: Nodes in one expression, and how deeply they may be nested, before it is cut.
 MOST_NODES, MOST_DEPTH = 160, 48
 
@@ -21,6 +23,7 @@ MOST_NODES, MOST_DEPTH = 160, 48
 FEWEST = 1 << 12
 
 _CHECKING = frozenset({"gather", "checked_index"})
+_WINDOWS = frozenset({"windows", "covering_window"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
 
 
@@ -82,6 +85,9 @@ def _reason(
         reason = _reason_for(node, user, cost, len(set(users)))
         if reason:
             return reason
+    windows = sum(user.op.name in _WINDOWS for user in set(users))
+    if windows >= SEVERAL and cost > CHEAP_IN_WINDOWS:
+        return f"is read in {windows} windows and costs {cost} operations an element"
     if len(set(users)) > 1 and cost > _most_repeated(node) and not _repeats_elements(node):
         return f"has {len(set(users))} readers and costs {cost} operations an element"
     return None

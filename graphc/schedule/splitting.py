@@ -17,7 +17,7 @@ from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
-from graphc.schedule.depthwise import in_sums, is_depthwise
+from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
 from graphc.schedule.deviations import written_out
 from graphc.schedule.parts import in_parts
 from graphc.schedule.phases import has_phases, in_phases
@@ -36,12 +36,19 @@ def split_reductions(graph: Graph) -> Graph:
 
 
 def _is_written_out(node: Node) -> bool:
-    return isinstance(node.op.lowering, Composite) or has_phases(node) or is_depthwise(node)
+    return (
+        isinstance(node.op.lowering, Composite)
+        or has_phases(node)
+        or is_depthwise(node)
+        or is_chain(node)
+    )
 
 
 def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
     node = with_inputs(node, inputs)
     with created_at(node.location):
+        if is_chain(node):
+            return in_chain(node)
         if has_phases(node):
             return in_phases(node)
         if is_depthwise(node):
