@@ -99,10 +99,14 @@ def emit_tiled_copy(
     ):
         length = elements.size(panels.within.extent)
         is_whole = elements.builder.icmp_signed("==", length, I64(panels.width))
-        with scopes.guard(is_whole):
+        with scopes.either(is_whole) as otherwise:
             scopes.each_window(name, I64(0), I64(panels.width), lanes, copy)
-        with scopes.guard(elements.builder.not_(is_whole)):
-            scopes.each_window(name, I64(0), length, lanes, copy)
+            otherwise()
+            with (
+                scopes.loop(name, I64(0), length, lanes) as position,
+                masked(elements, name, lanes, length, position),
+            ):
+                copy()
 
 
 @contextmanager
