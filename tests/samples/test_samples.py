@@ -1,4 +1,4 @@
-"""The samples read digits they have not seen, and print the same figures every time."""
+"""The samples find what they should, and print the same figures every time."""
 
 from __future__ import annotations
 
@@ -34,3 +34,13 @@ def test_digits_are_read_and_figures_repeat(name: str) -> None:
     assert re.search(r"compiled \d+ kernels in [0-9.]+ s", first)
     without_time = [re.sub(r"in [0-9.]+ s", "", text) for text in (first, second)]
     assert without_time[0] == without_time[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "findings"), [("automatic_differentiation.py", 20), ("ode.py", 50)]
+)
+def test_all_that_is_found_is_right_and_figures_repeat(name: str, findings: int) -> None:
+    first, second = _run(name), _run(name)
+    assert len(re.findall(r"^  right  ", first, re.MULTILINE)) >= findings
+    assert "WRONG" not in first
+    assert first == second
