@@ -37,7 +37,8 @@ def constant(value: TensorLike, dtype: object = None) -> Tensor:
     """A tensor of known numbers, which are copied.
 
     NumPy arrays keep their dtype; Python numbers, also in nested lists, become bool, int64 or
-    float32. With a dtype the numbers are converted to it; Python numbers must fit it.
+    float32. With a dtype the numbers are converted to it; Python numbers must fit it. A dim that
+    is known when fed becomes an int64.
     """
     return graph_of("constant", value).tensor(_converted("constant", value, dtype))
 
@@ -148,6 +149,8 @@ def _converted(op: str, value: TensorLike, dtype: object) -> Node:
     wanted = None if dtype is None else to_dtype(op, dtype)
     if isinstance(value, Value):
         return value.node if wanted is None else with_dtype(value.node, wanted)
+    if isinstance(value, Dim):
+        return to_node(op, value, wanted)
     array = to_array(op, value, wanted)
     return ops.constant(value=array) if wanted is None else _literal(array, wanted)
 

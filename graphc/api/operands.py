@@ -1,7 +1,7 @@
 """From what users pass to nodes: tensors, Python numbers, nested lists, NumPy arrays.
 
 Python numbers, alone or in lists, have no dtype of their own and take that of the tensor beside
-them. NumPy arrays and scalars keep theirs.
+them, and so do dims that are known when fed. NumPy arrays and scalars keep theirs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 
 from graphc.api import scope
 from graphc.api.blame import blamed, fail_dtype, fail_graph, fail_shape
+from graphc.api.shapes import size_node
 from graphc.api.value import Value
 from graphc.errors import DTypeError
 from graphc.ir import dtypes
+from graphc.ir.dims import Dim
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node
 from graphc.ops import ops
@@ -28,14 +30,17 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = np.ndarray[Any, Any]
 #: What stands for a tensor in every function.
-TensorLike: TypeAlias = "Tensor | Value | bool | int | float | Array | np.generic | Sequence[Any]"
+TensorLike: TypeAlias = (
+    "Tensor | Value | bool | int | float | Dim | Array | np.generic | Sequence[Any]"
+)
 
 _KINDS = "bif"  # Python's numbers, each kind able to hold those before it
 
 
 def is_operand(value: object) -> TypeGuard[TensorLike]:
     """Whether the value can stand for a tensor."""
-    return isinstance(value, Value | bool | int | float | np.ndarray | np.generic | list | tuple)
+    plain = bool | int | float | Dim | np.ndarray | np.generic
+    return isinstance(value, Value | plain | list | tuple)
 
 
 def graph_of(op: str, *operands: object) -> Graph:
@@ -64,9 +69,13 @@ def described(value: Value) -> str:
 
 
 def to_node(op: str, operand: object, dtype: DType | None = None) -> Node:
-    """The node of one operand; Python numbers take the dtype, or else their default."""
+    """The node of one operand; Python numbers and dims take the dtype, or else their default."""
     if isinstance(operand, Value):
         return operand.node
+    if isinstance(operand, Dim):
+        if dtype is dtypes.bool_:
+            fail_dtype(op, f"the size {operand} is no bool")
+        return size_node(operand, dtype or dtypes.int64)
     return ops.constant(value=to_array(op, operand, dtype))
 
 
@@ -141,7 +150,7 @@ def _kind(value: object) -> str:
     """The widest kind (`b`, `i` or `f`) among Python numbers; `f` for an empty list."""
     if isinstance(value, list | tuple):
         return max((_kind(part) for part in value), key=_KINDS.index, default="f")
-    return "b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f"
+    return "b" if isinstance(value, bool) else "i" if isinstance(value, int | Dim) else "f"
 
 
 def _default_dtype(kind: str) -> DType:

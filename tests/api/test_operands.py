@@ -75,6 +75,33 @@ def test_python_numbers_alone_have_default_dtypes(value: Any, dtype: gc.DType) -
     assert gc.constant(value).dtype is dtype
 
 
+@pytest.mark.parametrize("dtype", [gc.float32, gc.float64, gc.int32, gc.int64])
+def test_dims_known_when_fed_are_numbers_of_the_dtype_beside_them(
+    dtype: gc.DType, compute: Any
+) -> None:
+    x = gc.placeholder(dtype, ("n", 2))
+    n, _ = x.shape
+    feeds = {x: np.ones((3, 2), dtype.numpy)}
+    for made, wanted in ((x * n, 3), (2 * n - x, 5), (gc.maximum(n + 1, x), 4), (n // 2 + x, 2)):
+        assert made.dtype is dtype
+        np.testing.assert_array_equal(compute(made, feeds), np.full((3, 2), wanted))
+
+
+def test_dims_alone_are_int64(compute: Any) -> None:
+    x = gc.placeholder(gc.float32, ("n",))
+    (n,) = x.shape
+    for made in (gc.constant(n), gc.asarray(n), gc.full((), n), gc.add(n, 0)):
+        assert made.dtype is gc.int64
+    found = compute([gc.constant(n), gc.full((2,), n, dtype=gc.float64)], {x: np.ones(3)})
+    assert [part.tolist() for part in found] == [3, [3.0, 3.0]]
+
+
+def test_a_dim_is_no_bool(fails: Callable[..., Any]) -> None:
+    x = gc.placeholder(gc.bool, ("n",))
+    with fails(DTypeError, "the size n is no bool", op="logical_and"):
+        gc.logical_and(x, x.shape[0])
+
+
 def test_infinity_and_nan_fit_float32(compute: Any) -> None:
     result = compute(gc.constant([float("inf"), float("nan"), -0.0]))
     assert str(result) == str(np.array([np.inf, np.nan, -0.0], np.float32))
