@@ -18,7 +18,7 @@ def gaussian_mixture(
     alphas: Array, means: Array, factors: Array, x: Array, gamma: float, m: float
 ) -> Any:
     """The log-likelihood of points in a mixture of Gaussians, with the prior's part."""
-    points, dims = x.shape
+    _, dims = x.shape
     parts, total = range(len(alphas)), 0.0
     triangles = []
     for packed in factors:
