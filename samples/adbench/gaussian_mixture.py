@@ -1,8 +1,8 @@
 """Fit of a Gaussian mixture: its objective and gradient, the first of ADBench's problems.
 
 A mixture of K Gaussians in D dims has log-weights alpha (up to a constant), means mu, and the
-inverse of each covariance is Q'Q with a lower triangle Q. Of that the logarithms q of the diagonal are
-given, and what is below it, column by column; packed in one row of D + D(D - 1)/2 numbers.
+inverse of each covariance is Q'Q with a lower triangle Q. Of that the logarithms q of the diagonal
+are given, and what is below it, column by column; packed in one row of D + D(D - 1)/2 numbers.
 
 Source: Srajer, Kukelova and Fitzgibbon, "A benchmark of selected algorithmic differentiation tools
 on some problems in computer vision and machine learning", 2018, section 4.1. As there, the Wishart
