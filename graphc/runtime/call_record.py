@@ -49,7 +49,9 @@ class ProgramRecord:
         self._kept: list[object] = [places, turns]
         self.words = zeros(len(Program))
         self.status_at = WORD * (Arena.TABLE + len(executable.slots))
-        self.temporaries_at = _aligned(self.status_at + WORD * STATUS_WORDS)
+        self.numbers_at = self.status_at + WORD * STATUS_WORDS
+        inputs = len(native.slots_of(Role.PLACEHOLDER))
+        self.temporaries_at = _aligned(self.numbers_at + WORD * inputs)
         pairs = zip(executable.updated, executable.in_place, strict=True)
         updates = [(places[k], not in_place) for k, in_place in pairs]
         self.spares = [place for place, swaps in updates if swaps]
@@ -62,6 +64,7 @@ class ProgramRecord:
                 Program.ENTRY: native.entry,
                 Program.WRITES: int(self.writes),
                 Program.STATUS: self.status_at,
+                Program.NUMBERS_AT: self.numbers_at,
                 Program.TEMPORARIES_AT: self.temporaries_at,
             }
         )

@@ -375,3 +375,34 @@ def test_random_calls_agree_with_the_interpreter(seed: int) -> None:
         for name in ("v", "total"):
             one, two = (session.get_value(name) for session in sessions)
             assert one.tobytes() == two.tobytes()
+
+
+@pytest.mark.parametrize("number", [1.5, -0.0, np.float64(2.5), float("nan"), float("inf")])
+def test_floats_of_python_are_fed_without_python(
+    number: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float64, (), name="x")
+        k = gc.placeholder(gc.int64, (2,), name="k")
+        y = gc.astype(k, gc.float64) * x
+    with gc.Session(graph) as session:
+        run = session.make_callable(y, [x, k])
+        counts = np.array([1, 2])
+        expected = run(np.array(number), counts)
+        for _ in range(3):
+            assert run(number, counts).tobytes() == expected.tobytes()
+            assert run(np.array(number), counts).tobytes() == expected.tobytes()
+
+
+def test_other_numbers_are_converted_or_refused() -> None:
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float64, (), name="x")
+        z = gc.placeholder(gc.float32, (), name="z")
+        v = gc.placeholder(gc.float64, (1,), name="v")
+    with gc.Session(graph) as session:
+        run = session.make_callable([x * 2, z * 2, v * 2], [x, z, v])
+        run(1.0, np.array(1, np.float32), np.ones(1))
+        assert run(3, 0.5, [4.0]) == [6.0, 1.0, [8.0]]
+        for feeds in ((np.float32(1), 1.0, [1.0]), (1.0, np.float64(1), [1.0]), (1.0, 1.0, 1.0)):
+            with pytest.raises(gc.errors.FeedError):
+                run(*feeds)

@@ -146,7 +146,7 @@ def _emit_attempt(module: ir.Module) -> None:
     owner = w.pointer(signature, Signature.OWNER)
     w.acquire(owner)  # other runs may displace the signature, even in the midst of this one
     table = w.at(arena, Arena.TABLE)
-    _fill_inputs(w, call, program, arguments, table)
+    _fill_inputs(w, call, program, arguments, arena)
     # Making objects may run other Python code (a finalizer, that is): look at STATE after it.
     result = w.call(RESULTS, call, signature, table, out)
     with w.when(w.is_null(result), likely=False):
@@ -199,14 +199,24 @@ def _busy(w: Writer, program: ir.Value) -> ir.Value:
 
 
 def _fill_inputs(
-    w: Writer, call: ir.Value, program: ir.Value, arguments: ir.Value, table: ir.Value
+    w: Writer, call: ir.Value, program: ir.Value, arguments: ir.Value, arena: ir.Value
 ) -> None:
     """Put the addresses of the placeholders' elements into the table."""
     numbers, inputs = w.pointer(call, Call.ARGUMENTS), w.pointer(program, Program.INPUT)
+    table, array_type = w.at(arena, Arena.TABLE), w.pointer(call, Call.LINKS)
+    array_type = w.pointer(array_type, Links.ARRAY_TYPE)
+    fed = w.bytes_from(arena, w.load(program, Program.NUMBERS_AT))
+    data = w.variable(NULL)
     with w.counted(w.load(program, Program.INPUTS)) as k:
         given = w.pointer_at(arguments, w.number_at(numbers, k))
-        data = w.array_pointer(given, NumPyArray.DATA)
-        w.set_slot(data, table, w.load(w.row(inputs, Buffer, k), Buffer.SLOT))
+        w.store(w.array_pointer(given, NumPyArray.DATA), data, 0)
+        type_ = w.array_pointer(given, NumPyArray.TYPE)
+        with w.when(w.differ(type_, array_type), likely=False):
+            place = w.at(fed, 0, k)
+            value = w.call("PyFloat_AsDouble", given, result=ir.DoubleType())
+            w.builder.store(value, place)
+            w.store(place, data, 0)
+        w.set_slot(w.pointer(data, 0), table, w.load(w.row(inputs, Buffer, k), Buffer.SLOT))
 
 
 def _emit_fill(module: ir.Module) -> None:

@@ -28,6 +28,9 @@ class Links(IntEnum):
     FORM = 10
     SET_BASE = 11  # PyArray_SetBaseObject
     BLOCK_TYPE = 12
+    FLOAT_TYPE = 13
+    FLOAT64_TYPE = 14  # NumPy's, whose objects are of Python's type too
+    FLOAT64 = 15  # the dtype
 
 
 class State(IntEnum):
@@ -88,6 +91,7 @@ class Program(IntEnum):
     UPDATE = 14
     TEMPORARIES = 15
     TEMPORARY = 16  # slots
+    NUMBERS_AT = 17  # in bytes, as STATUS
 
 
 class Buffer(IntEnum):
@@ -138,7 +142,10 @@ class Signature(IntEnum):
 
 
 class Arena(IntEnum):
-    """Memory of one run: the entry's table, then its status, then the temporaries."""
+    """Memory of one run: the entry's table, its status, numbers that are fed, temporaries.
+
+    The numbers are one for each placeholder; only those are there that are fed as floats of Python.
+    """
 
     NEXT = 0
     BYTES = 1

@@ -1,6 +1,7 @@
 """Whether arguments are just what a program takes: arrays of its dtypes and of known shapes.
 
-Anything else is left to Python, which converts it or says what is wrong.
+A float of Python's or NumPy's does for a float64 without dims. Anything else is left to Python,
+which converts it or says what is wrong.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from graphc.codegen.calls.layout import (
     Program,
     Signature,
 )
-from graphc.codegen.calls.writer import NULL, Writer
+from graphc.codegen.calls.writer import NULL, ZERO, Writer
 from graphc.codegen.values import I1, I64, POINTER
 
 FITS, FIND, SAME_DIMS, USABLE = "gc.fits", "gc.find", "gc.same_dims", "gc.usable"
+IS_NUMBER = "gc.is_number"
 
 
 def emit_matching(module: ir.Module) -> None:
     """The functions below, for the others of the call path."""
     _emit_same_dims(module)
     _emit_fits(module)
+    _emit_is_number(module)
     _emit_find(module)
     _emit_usable(module)
 
@@ -37,6 +40,7 @@ def _emit_same_dims(module: ir.Module) -> None:
     w = Writer(module, SAME_DIMS, I1, [POINTER, POINTER, I64])
     w.internal()
     array, dims, rank = w.arguments
+    w.leave_if(w.same(rank, ZERO), I1(1))  # it may be no array
     own = w.array_pointer(array, NumPyArray.DIMS)
     with w.counted(rank) as k:
         w.leave_if(w.differ(w.number_at(own, k), w.number_at(dims, k)), I1(0))
@@ -61,6 +65,20 @@ def _emit_fits(module: ir.Module) -> None:
     w.leave(w.same(rank, w.load(buffer, Buffer.RANK)))
 
 
+def _emit_is_number(module: ir.Module) -> None:
+    """`i1 is_number(links, object, buffer)`: whether it is a float, and one float64 is wanted."""
+    w = Writer(module, IS_NUMBER, I1, [POINTER, POINTER, POINTER])
+    w.internal()
+    links, given, buffer = w.arguments
+    w.leave_if(w.nonzero(w.load(buffer, Buffer.RANK)), I1(0))
+    wanted = w.pointer(buffer, Buffer.DESCR)
+    w.leave_if(w.differ(wanted, w.pointer(links, Links.FLOAT64)), I1(0))
+    type_ = w.array_pointer(given, NumPyArray.TYPE)
+    kinds = (Links.FLOAT_TYPE, Links.FLOAT64_TYPE)
+    plain, numpy = (w.same(type_, w.pointer(links, kind)) for kind in kinds)
+    w.leave(w.builder.or_(plain, numpy))
+
+
 def _emit_find(module: ir.Module) -> None:
     """`ptr find(call, arguments)`: the signature of the arguments' shapes, or null.
 
@@ -72,11 +90,7 @@ def _emit_find(module: ir.Module) -> None:
     program = w.pointer(call, Call.PROGRAM)
     numbers, inputs = w.pointer(call, Call.ARGUMENTS), w.pointer(program, Program.INPUT)
     count = w.load(program, Program.INPUTS)
-    links, flags = w.pointer(call, Call.LINKS), I64(CONTIGUOUS | ALIGNED)
-    with w.counted(count) as k:
-        given = w.pointer_at(arguments, w.number_at(numbers, k))
-        fits = w.call(FITS, links, given, w.row(inputs, Buffer, k), flags, result=I1)
-        w.leave_if(w.builder.not_(fits), NULL)
+    _refuse_others(w, call, arguments)
     before = w.variable(NULL)
     signature = w.variable(w.pointer(program, Program.SIGNATURES))
     look, compare = (w.builder.append_basic_block(name) for name in ("look", "compare"))
@@ -103,6 +117,20 @@ def _emit_find(module: ir.Module) -> None:
     w.store(here, before, 0)
     w.store(w.pointer(here, Signature.NEXT), signature, 0)
     w.builder.branch(look)
+
+
+def _refuse_others(w: Writer, call: ir.Value, arguments: ir.Value) -> None:
+    """Leave with null if an argument is neither an array that code can use nor a number."""
+    program = w.pointer(call, Call.PROGRAM)
+    numbers, inputs = w.pointer(call, Call.ARGUMENTS), w.pointer(program, Program.INPUT)
+    links, flags = w.pointer(call, Call.LINKS), I64(CONTIGUOUS | ALIGNED)
+    with w.counted(w.load(program, Program.INPUTS)) as k:
+        given = w.pointer_at(arguments, w.number_at(numbers, k))
+        buffer = w.row(inputs, Buffer, k)
+        fits = w.call(FITS, links, given, buffer, flags, result=I1)
+        with w.when(w.builder.not_(fits), likely=False):
+            number = w.call(IS_NUMBER, links, given, buffer, result=I1)
+            w.leave_if(w.builder.not_(number), NULL)
 
 
 def _to_front(w: Writer, program: ir.Value, signature: ir.Value, before: ir.Value) -> None:

@@ -40,7 +40,8 @@ def test_what_it_calls_is_in_the_stable_abi() -> None:
     parsed = llvm.parse_assembly(module_text(current_target()))
     called = {function.name for function in parsed.functions if function.is_declaration}
     assert called == {
-        "PyErr_Occurred", "PyEval_RestoreThread", "PyEval_SaveThread", "PyList_GetItem",
+        "PyErr_Occurred", "PyEval_RestoreThread", "PyEval_SaveThread", "PyFloat_AsDouble",
+        "PyList_GetItem",
         "PyList_New", "PyList_SetItem", "PyLong_FromLongLong", "PyObject_VectorcallMethod",
         "PySequence_Size", "PyTuple_GetItem", "PyTuple_New", "PyTuple_SetItem", "PyTuple_Size",
         "Py_DecRef", "Py_IncRef", "llvm.memcpy.p0.p0.i64",
