@@ -17,7 +17,7 @@ from graphc.control.bodies import results, returning
 from graphc.control.moving import moving
 from graphc.control.summing import sum_over_turns
 from graphc.control.taping import Adjoint, adjoint
-from graphc.control.typing import check_body, check_same, types_of
+from graphc.control.typing import check_body, check_counts, check_same, types_of
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import ALL
 from graphc.ir.graph import Graph
@@ -40,9 +40,14 @@ def stacked(type_: TensorType, length: Size) -> TensorType:
 
 
 def _type(inference: Inference) -> TupleType:
-    body, (length,) = attr(inference, "body"), attr(inference, "length")
+    body, lengths = attr(inference, "body"), attr(inference, "length")
+    if len(lengths) != 1:
+        inference.fail(f"the length must be one dim, not {len(lengths)}")
+    (length,) = lengths
     carries, count = attr(inference, "carries"), attr(inference, "xs")
     given = inference.tensors
+    check_counts(inference, carries=carries, xs=count)
+    inference.not_negative(length)
     for k, type_ in enumerate(given[carries : carries + count]):
         if not type_.shape:
             inference.fail(f"sequence {k} has no dim to go along")

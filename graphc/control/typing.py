@@ -21,6 +21,9 @@ def check_body(inference: Inference, graph: Graph, given: Sequence[TensorType]) 
     """Whether a graph takes what it is given; the op relies on what the graph relies on."""
     check_same(inference, f"what @{graph.name} takes and what it is given",
                types_of(graph.placeholders), given)  # fmt: skip
+    for k, node in enumerate(graph.outputs):
+        if not isinstance(node.type, TensorType):
+            inference.fail(f"result {k} of @{graph.name} is {node.type}; take one of these")
     for guard in graph.guards:
         if guard not in inference.guards:
             inference.guards.append(guard)
@@ -38,3 +41,10 @@ def check_same(
         if mine.rank != theirs.rank:
             inference.fail(f"{what} differ: number {k} is {mine} and {theirs}")
         inference.same_shape(mine.shape, theirs.shape, f"{what}: number {k}, {mine} and {theirs},")
+
+
+def check_counts(inference: Inference, **counts: int) -> None:
+    """Whether there are as many operands as attributes say that there are at least."""
+    have, needed = len(inference.types), " and ".join(f"{n} {what}" for what, n in counts.items())
+    if min(counts.values()) < 0 or have < sum(counts.values()):
+        inference.fail(f"there are {have} operands, too few for {needed}")

@@ -16,9 +16,9 @@ from graphc.control.bodies import applied, results
 from graphc.control.moving import moving
 from graphc.control.scans import Turns, or_zeros, present, recording, stacked, unwound
 from graphc.control.taping import adjoint
-from graphc.control.typing import check_body, check_same, types_of
+from graphc.control.typing import check_body, check_counts, check_same, types_of
 from graphc.errors import IterationLimitError
-from graphc.ir.dims import symbol
+from graphc.ir.dims import FOUND, symbol
 from graphc.ir.dtypes import ALL
 from graphc.ir.graph import Graph, extract
 from graphc.ir.inference import Inference
@@ -32,8 +32,12 @@ from graphc.ops.declaring import attr
 def _type(inference: Inference) -> TupleType:
     condition, body = attr(inference, "condition"), attr(inference, "body")
     given, states = inference.tensors, attr(inference, "states")
+    check_counts(inference, states=states)
+    _check_turns(attr(inference, "turns"), attr(inference, "most"), inference)
     for graph in (condition, body):
         check_body(inference, graph, given)
+    if len(condition.outputs) != 1:
+        inference.fail(f"the condition must give one value, not {len(condition.outputs)}")
     (goes_on,) = types_of(condition.outputs)
     if goes_on.shape != () or not goes_on.dtype.is_bool:
         inference.fail(f"the condition must be bool[], not {goes_on}")
@@ -41,6 +45,13 @@ def _type(inference: Inference) -> TupleType:
     check_same(inference, "the state given and returned", given[:states], returned[:states])
     length = symbol(attr(inference, "turns"))
     return TupleType((*given[:states], *(stacked(type_, length) for type_ in returned[states:])))
+
+
+def _check_turns(turns: str, most: int, inference: Inference) -> None:
+    if not turns.startswith(FOUND):
+        inference.fail(f"turns must be a name with {FOUND}, not {turns!r}")
+    if most < 0:
+        inference.fail(f"the most turns must be at least 0, not {most}")
 
 
 def limit_text(most: int) -> str:

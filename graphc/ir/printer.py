@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from graphc.errors import GraphError
 from graphc.ir.array_text import Array, content_name, is_inline
@@ -92,11 +92,12 @@ def _name_text(name: str) -> str:
     return name if NAME.fullmatch(name) else quoted(name)
 
 
-def _graph_text(graph: Graph, indent: int, locations: bool) -> str:
+def _graph_text(graph: Graph, indent: int, locations: bool, before: str = "") -> str:
+    """The graph behind what stands before it on its first line."""
     names = value_names(graph)
     margin = " " * (indent + 2)
     inputs = {*graph.placeholders, *graph.variables}
-    lines = [_header(graph, names, indent, locations)]
+    lines = [before + _header(graph, names, indent, locations, len(before))]
     for node in graph.nodes:
         if node not in inputs:
             lines.append(statement(node, names, indent=indent + 2, locations=locations))
@@ -108,14 +109,14 @@ def _graph_text(graph: Graph, indent: int, locations: bool) -> str:
     return "\n".join(lines)
 
 
-def _header(graph: Graph, names: dict[Node, str], indent: int, locations: bool) -> str:
+def _header(graph: Graph, names: dict[Node, str], indent: int, locations: bool, before: int) -> str:
     nodes = (*graph.placeholders, *graph.variables)
     inputs = [_input_text(node, names[node]) for node in nodes]
     start, end = f"graph @{_name_text(graph.name)}(", f") -> {_results(graph)} {{"
     if graph.guards:
         end = f"{end[:-1]}where {', '.join(map(str, graph.guards))} {{"
     line = start + ", ".join(inputs) + end
-    if len(line) + indent <= _WIDTH or not inputs:
+    if before + len(line) <= _WIDTH or not inputs:
         return line
     margin = " " * (indent + 2)
     rows = [f"{margin}{text}," for text in inputs[:-1]] + [margin + inputs[-1]]
@@ -150,13 +151,34 @@ def statement(
 
 def _node_text(node: Node, names: Mapping[Node, str], indent: int, locations: bool) -> str:
     args = [names[operand] for operand in node.inputs]
+    graphs: dict[str, Graph] = {}
     for key, kind in node.op.attrs.items():
         value = node.attrs[key]
         if kind is AttrKind.GRAPH:
-            args.append(f"{key}={_graph_text(value, indent, locations)}")
+            graphs[key] = value
         else:
             args.append(f"{key}={attribute_text(kind, value, node.type)}")
-    return f"{names[node]}: {node.type} = {node.op.name}({', '.join(args)})"
+    head = f"{names[node]}: {node.type} = {node.op.name}("
+    if not graphs:
+        return f"{head}{', '.join(args)})"
+    margin = " " * (indent + 2)
+    parts = [margin + line for line in _filled(args, _WIDTH - len(margin))]
+    parts += [
+        _graph_text(inner, indent + 2, locations, f"{margin}{key}=")
+        for key, inner in graphs.items()
+    ]
+    return "\n".join([head, ",\n".join(parts), " " * indent + ")"])
+
+
+def _filled(texts: Sequence[str], width: int) -> list[str]:
+    """The texts with commas between them, in lines as full as can be."""
+    lines: list[str] = []
+    for text in texts:
+        if lines and len(lines[-1]) + len(text) + 3 <= width:  # with a comma at the end
+            lines[-1] += f", {text}"
+        else:
+            lines.append(text)
+    return lines
 
 
 def _with_location(text: str, node: Node, locations: bool) -> str:

@@ -12,7 +12,7 @@ from graphc.inspection.running import run
 from graphc.inspection.stages import view
 from graphc.inspection.text_file import read, write
 from graphc.ir.printer import print_graph
-from tests.inspection.targets import AFFINE, FEEDS, subject
+from tests.inspection.targets import AFFINE, FEEDS, LOOPS, loops, subject
 
 _LARGE = """\
 graph @large(%x: f32[20]) -> f32[20] {
@@ -34,6 +34,20 @@ def test_what_was_written_computes_the_same(tmp_path: Path, stage: str) -> None:
     assert [*one.results.values()] == [*other.results.values()]
     for name, value in one.updates.items():
         np.testing.assert_array_equal(value, other.updates[name])
+
+
+@pytest.mark.parametrize("stage", ["graph", "optimized"])
+@pytest.mark.parametrize("name", LOOPS)
+def test_written_loops_compute_the_same(tmp_path: Path, name: str, stage: str) -> None:
+    made = loops(name)
+    shown = view(made.graph, stage)
+    found = read(write(shown, made, tmp_path / "loops.graph")[0])
+    assert print_graph(found.graph) == shown.code
+    one, other = (run(each, LOOPS[name]) for each in (made, found))
+    pairs = zip(one.results.values(), other.results.values(), strict=True)
+    assert all(mine.tobytes() == theirs.tobytes() for mine, theirs in pairs)
+    for key, value in one.updates.items():
+        assert value.tobytes() == other.updates[key].tobytes()
 
 
 def test_a_graph_without_arrays_is_one_file(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from graphc.ir.dtypes import float32, float64, int32
 from graphc.ir.graph import Graph, extract
 from graphc.ir.location import Location, created_at
 from graphc.ir.node import Node
+from graphc.ir.parser import parse_graph
 from graphc.ir.printer import large_constants, print_graph, value_names
 from graphc.ops import ops
 from tests.ir.sample_ops import call, every, halves
@@ -274,22 +275,40 @@ def test_graphs_in_attributes_are_nested() -> None:
     graph = extract("main", [first], inputs=[x])
     assert print_graph(graph) == (
         "graph @main(%x: f32[n]) -> f32[m] where n == m {\n"
-        "  %0: (f32[m], f64[20]) = call(%x, body=graph @outer(%a: f32[n]) -> (f32[m], f64[20])"
-        " where n == m {\n"
-        "    %0: f32[n] = add(%a, %a)                    // body.py:2\n"
-        "    %1: f32[m] = call(%0, body=graph @inner(%x: f32[m]) -> f32[m] {\n"
-        "      %0: f32[m] = neg(%x)                      // body.py:2\n"
-        "      return %0\n"
-        "    })                                          // body.py:2\n"
-        f"    %2: f64[20] = constant(value=@{content_name(weights)})  // body.py:2\n"
-        "    return %1, %2\n"
-        "  })                                            // model.py:9\n"
+        "  %0: (f32[m], f64[20]) = call(\n"
+        "    %x,\n"
+        "    body=graph @outer(%a: f32[n]) -> (f32[m], f64[20]) where n == m {\n"
+        "      %0: f32[n] = add(%a, %a)                  // body.py:2\n"
+        "      %1: f32[m] = call(\n"
+        "        %0,\n"
+        "        body=graph @inner(%x: f32[m]) -> f32[m] {\n"
+        "          %0: f32[m] = neg(%x)                  // body.py:2\n"
+        "          return %0\n"
+        "        }\n"
+        "      )                                         // body.py:2\n"
+        f"      %2: f64[20] = constant(value=@{content_name(weights)})  // body.py:2\n"
+        "      return %1, %2\n"
+        "    }\n"
+        "  )                                             // model.py:9\n"
         "  %1: f32[m] = item(%0, k=0)                    // model.py:9\n"
         "  return %1\n"
         "}"
     )
     assert list(large_constants(graph)) == [content_name(weights)]
     assert large_constants(graph)[content_name(weights)] is weights
+
+
+@pytest.mark.usefixtures("sample_ops")
+def test_what_a_node_with_graphs_reads_is_in_lines_of_their_own() -> None:
+    xs = [vector(f"a_rather_long_name_{k}") for k in range(8)]
+    inner = [vector(f"another_long_name_{k}") for k in range(8)]
+    body = extract("body", [ops.add(*inner[:2])], inputs=inner)
+    text = print_graph(extract("main", [call(*xs, body=body)], inputs=xs), locations=False)
+    names = [node.name for node in xs]
+    assert max(map(len, text.split("\n"))) <= 100
+    assert f"  %0: f32[2] = call(\n    %{', %'.join(names[:4])},\n    %{names[4]}" in text
+    assert "    body=graph @body(\n      %another_long_name_0: f32[2],\n" in text
+    assert print_graph(parse_graph(text)) == text
 
 
 def test_a_broken_graph_can_be_printed() -> None:
