@@ -21,7 +21,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.schedule.kernel import Launch, Schedule, Workspace
-from graphc.schedule.regions import Branch, Region, Repeat
+from graphc.schedule.regions import Branch, Region, Repeat, inside_of
 from graphc.schedule.work import NANOSECOND, work
 
 #: `ptr graphc_reallocate(old, bytes)` and `void graphc_free(memory)`, as in C; who loads has them.
@@ -320,21 +320,14 @@ class _Watch:
 
 def _work_of_turn(schedule: Schedule, region: Repeat) -> Size:
     """What one turn works, loops inside of it apart."""
-    loops = [
-        other
-        for other in schedule.regions
-        if isinstance(other, Repeat) and other is not region and _is_inside(other, region)
-    ]
+    inner = inside_of(region, schedule.regions)
+    loops = [other for other in inner if isinstance(other, Repeat)]
     total: Size = OVERHEAD
     for k in range(region.first, region.end):
         if not any(loop.first <= k < loop.end for loop in loops):
             launch = schedule.launches[k]
             total = total + launch.sized(work(launch.kernel))
     return total
-
-
-def _is_inside(region: Region, other: Region) -> bool:
-    return other.first <= region.first and region.end <= other.end
 
 
 def imports(schedule: Schedule) -> tuple[str, ...]:

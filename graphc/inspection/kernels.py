@@ -11,13 +11,15 @@ from graphc.codegen.target import Target, current_target
 from graphc.errors import AttributeValueError
 from graphc.inspection.listing import node_data
 from graphc.inspection.products import product_data, product_lines, size_data
+from graphc.inspection.regions import holders, region_data, region_lines
 from graphc.inspection.view import Block, Code, Note, View
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.printer import statement, value_names
+from graphc.ir.printer import statement
 from graphc.schedule.contents import computed, flops, written
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+from graphc.schedule.naming import names_of
 from graphc.schedule.reasons import Separation
 
 Buffer = Node | Workspace
@@ -36,18 +38,24 @@ def kernels_view(
 ) -> View:
     """Every kernel of a scheduled graph with its launches, or the one of that number.
 
+    Loops and branches come first, unless it is one kernel.
+
     Tiles of products are those for the target, by default this machine.
     """
-    names, sharing = value_names(graph), launches_of(schedule)
+    names, sharing = names_of(graph, schedule), launches_of(schedule)
     distinct = schedule.distinct()
     chosen = range(len(distinct)) if kernel is None else [checked_number(schedule, kernel)]
-    listing = _Listing(graph, names, schedule.separations, target or current_target())
+    listing = _Listing(schedule, names, target or current_target())
     blocks: list[Block] = []
+    lines = region_lines(schedule, names) if kernel is None else []
+    if lines:
+        blocks += [Note("loops and branches", strong=True), Code("\n".join(lines), "graph")]
     for k in chosen:
         blocks += listing.blocks(k, distinct[k], sharing[k])
     data = {
         "stage": "kernels",
         "name": graph.name,
+        "regions": region_data(schedule, names),
         "kernels": [listing.data(k, distinct[k], sharing[k]) for k in chosen],
     }
     return View(data, tuple(blocks or [Note("nothing to compute: no kernels")]))
@@ -87,6 +95,10 @@ def buffer_names(schedule: Schedule, names: Mapping[Node, str]) -> dict[Buffer, 
     return found
 
 
+def _loop(each: NumberedLaunch) -> Node | None:
+    return None if each.launch.loop is None else each.launch.loop.holder
+
+
 def _text(count: Size | None) -> str:
     return "unknown" if count is None else str(count)
 
@@ -94,14 +106,12 @@ def _text(count: Size | None) -> str:
 class _Listing:
     def __init__(
         self,
-        graph: Graph,
+        schedule: Schedule,
         names: Mapping[Node, str],
-        separations: Sequence[Separation],
         target: Target,
     ) -> None:
-        self.separations, self.target = separations, target
-        self.position = {node: k for k, node in enumerate(graph.nodes)}
-        self.names = names
+        self.schedule, self.names, self.target = schedule, names, target
+        self.position = {node: k for k, node in enumerate(names)}
 
     def blocks(self, number: int, kernel: Kernel, sharing: Sequence[NumberedLaunch]) -> list[Block]:
         """The kernel's text and, for each of its launches, what and why it computes."""
@@ -113,7 +123,7 @@ class _Listing:
             blocks.append(Code("\n".join(lines), "text"))
         for each in sharing:
             lines = [
-                f"launch {each.number}: {self.reason(each.launch)}",
+                f"launch {each.number}{self.inside(each)}: {self.reason(each.launch)}",
                 self.operands(each.launch),
                 *self.sizes(each.launch),
                 *(apart.text(self.names) for apart in self.apart(each.launch)),
@@ -130,12 +140,32 @@ class _Listing:
         count = flops(kernel)
         return [] if count == 0 else [f"products without tiles: {_text(count)} flops"]
 
+    def inside(self, each: NumberedLaunch) -> str:
+        """The loops and branches that a launch is in."""
+        around = [node for node in holders(self.schedule, each.number) if node is not _loop(each)]
+        return f" in {' in '.join(self.names[node] for node in reversed(around))}" if around else ""
+
     def reason(self, launch: Launch) -> str:
-        return f"{self.names[launch.nodes[0]]} {launch.reason}"
+        node = launch.nodes[0] if launch.loop is None else launch.loop.holder
+        assert node is not None
+        return f"{self.names[node]} {launch.reason}"
 
     def operands(self, launch: Launch) -> str:
         pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
-        return ", ".join(f"{argument.name} is {self.name(b)}" for argument, b in pairs)
+        known = self.known_as(launch)
+        return ", ".join(
+            f"{argument.name} is {self.name(b)}{known.get(b, '')}" for argument, b in pairs
+        )
+
+    def known_as(self, launch: Launch) -> dict[Buffer, str]:
+        """Which values of a launch have their own name in a buffer that is called otherwise."""
+        found: dict[Buffer, str] = {}
+        read = (operand for node in self.nodes(launch) for operand in node.inputs)
+        for node in dict.fromkeys((*launch.nodes, *read)):
+            place = self.schedule.buffers.get(node, node)
+            if place in launch.operands and self.names[node] != self.names[place]:
+                found[place] = f" for {self.names[node]}"
+        return found
 
     def sizes(self, launch: Launch) -> list[str]:
         """What the kernel's own sizes are in this launch, if it has any."""
@@ -145,13 +175,14 @@ class _Listing:
     def apart(self, launch: Launch) -> list[Separation]:
         """Why what the launch reads of other launches is not computed by it."""
         own = set(launch.nodes)
-        return [one for one in self.separations if one.reader in own]
+        return [one for one in self.schedule.separations if one.reader in own]
 
     def name(self, buffer: Buffer) -> str:
         return self.names[buffer] if isinstance(buffer, Node) else "a workspace"
 
     def nodes(self, launch: Launch) -> list[Node]:
-        return sorted(computed(launch), key=self.position.__getitem__)
+        found = computed(launch, self.schedule.buffers)
+        return sorted(found, key=lambda node: self.position.get(node, len(self.position)))
 
     def data(
         self, number: int, kernel: Kernel, sharing: Sequence[NumberedLaunch]
@@ -170,6 +201,7 @@ class _Listing:
         pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
         return {
             "number": each.number,
+            "inside": [self.names[node] for node in holders(self.schedule, each.number)],
             "reason": self.reason(launch),
             "operands": {argument.name: self.name(buffer) for argument, buffer in pairs},
             "sizes": {name: str(size) for name, size in launch.sizes},
@@ -182,6 +214,6 @@ class _Listing:
                 }
                 for one in self.apart(launch)
             ],
-            "writes": [self.names[node] for node in written(launch)],
+            "writes": [self.names[node] for node in written(launch, self.schedule.buffers)],
             "nodes": [node_data(node, self.names) for node in self.nodes(launch)],
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Maximum, Size
+from graphc.ir.graph import PLACEHOLDER
 from graphc.ir.lowering import Reduce
 from graphc.ir.node import Node
 from graphc.schedule.calls import Call
@@ -13,29 +14,35 @@ from graphc.schedule.kernel import Kernel, Launch
 from graphc.schedule.statements import (
     Axis,
     Combine,
+    Either,
     Fold,
     Loop,
     Product,
     Statement,
+    Turns,
     Update,
+    inner_of,
 )
 
 
-def written(launch: Launch) -> list[Node]:
-    """The nodes whose values the launch leaves in memory."""
-    given = set(launch.operands)
-    return [node for node in launch.nodes if node in given]
+def written(launch: Launch, buffers: Mapping[Node, Node] | None = None) -> list[Node]:
+    """The nodes whose values the launch leaves in memory.
+
+    `buffers` are the schedule's, if it has loops or branches; so for `computed`.
+    """
+    given, places = set(launch.operands), buffers or {}
+    return [node for node in launch.nodes if places.get(node, node) in given]
 
 
-def computed(launch: Launch) -> set[Node]:
+def computed(launch: Launch, buffers: Mapping[Node, Node] | None = None) -> set[Node]:
     """Every node whose value the launch computes, down to what it reads from memory."""
-    own = set(launch.nodes)
-    read = {buffer for buffer in launch.operands if buffer not in own}
+    own, given, places = set(launch.nodes), set(launch.operands), buffers or {}
     found: set[Node] = set()
     pending = list(launch.nodes)
     while pending:
         node = pending.pop()
-        if node not in found and node not in read:
+        is_read = node.op.name == PLACEHOLDER or places.get(node, node) in given
+        if node not in found and (node in own or not is_read):
             found.add(node)
             pending.extend(node.inputs)
     return found
@@ -50,7 +57,8 @@ def is_contraction(node: Node) -> bool:
 def flops(kernel: Kernel, sizes: Mapping[str, Size] | None = None) -> Size | None:
     """Multiplications and additions of all sums of products, `dot` folds too; see `product_flops`.
 
-    Of floating-point numbers alone; whatever else kernels compute does not count.
+    Of floating-point numbers alone; whatever else kernels compute does not count. Of branches in a
+    kernel both count.
     """
     total: Size = 0
     for product, around in products(kernel):
@@ -79,6 +87,10 @@ def _dots(
                 yield from _dots(statement.body, around, sums | own)
             case Product(row=row, column=column):
                 yield from _dots(statement.body, (*around, row, column), sums)
+            case Turns(axis=axis):
+                yield from _dots(inner_of(statement), (*around, axis), sums)
+            case Either():
+                yield from _dots(inner_of(statement), around, sums)
             case Combine(result=result) if result in sums:
                 yield around
 

@@ -17,7 +17,8 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Site
 from graphc.ops import ops
 from graphc.schedule.bands.cutting import Band
-from graphc.schedule.kernel import Launch, Schedule
+from graphc.schedule.keeping import RESULT
+from graphc.schedule.kernel import Body, Launch, Schedule
 from graphc.schedule.reasons import Separation
 from graphc.schedule.regions import Branch, Region, Repeat, Row, State
 
@@ -41,10 +42,11 @@ class InLine:
         self.regions: list[Region] = []
         self.separations: list[Separation] = []
         self.names: dict[Node, Node] = {}
+        self.bodies: list[Body] = []
 
     def schedule(self, graph: Graph, bands: tuple[Band, ...]) -> Schedule:
         """The schedule of a graph that is prepared."""
-        self._add(graph, bands)
+        self._add(graph, bands, RESULT)
         names = {node: self._resolved(node) for node in self.names}
         if not self.regions:
             return Schedule(tuple(self.launches), tuple(self.separations))
@@ -52,9 +54,11 @@ class InLine:
             tuple(_renamed(launch, names) for launch in self.launches),
             tuple(self.separations),
             tuple(sorted(
-                (region.renamed(names) for region in self.regions),
+                (region.renamed(names) for region in reversed(self.regions)),  # inner ones first
                 key=lambda region: (region.first, -region.end),
             )),
+            tuple(self.bodies),
+            names,
         )  # fmt: skip
 
     def _resolved(self, node: Node) -> Node:
@@ -62,14 +66,18 @@ class InLine:
             node = self.names[node]
         return node
 
-    def _add(self, graph: Graph, bands: tuple[Band, ...] = ()) -> None:
+    def _add(
+        self, graph: Graph, bands: tuple[Band, ...] = (), reason: str = "is left by the body"
+    ) -> None:
+        """Launch everything in a graph, what it leaves for that reason."""
         parts, separations = self._parts_of(graph, bands or self._bands.get(graph, ()))
         self.separations.extend(separations)
         results = _Results(graph)
         self.names |= results.again
         for part in parts:
             if isinstance(part, Launch):
-                self.launches.append(part)
+                own = reason if part.reason == RESULT else part.reason
+                self.launches.append(replace(part, reason=own))
             elif part.op.name == "cond":
                 self._branch(part, results)
             elif part.op.name == "scan":
@@ -77,10 +85,11 @@ class InLine:
             else:
                 self._while(part, results)
 
-    def _body(self, graph: Graph) -> Graph:
-        """The graph to be scheduled, of nodes that are no other graph's."""
-        made, bands = self._prepared(cloned(graph))
+    def _body(self, holder: Node, key: str) -> Graph:
+        """The graph to be scheduled for one that a node holds, of nodes that are no other's."""
+        made, bands = self._prepared(cloned(holder.attrs[key]))
         self._bands[made] = bands
+        self.bodies.append(Body(holder, key, made))
         return made
 
     def _put(self, places: Sequence[Node], given: Sequence[Node]) -> None:
@@ -93,16 +102,16 @@ class InLine:
         middle = first
         for key in ("then", "otherwise"):
             middle = len(self.launches)
-            body = self._body(node.attrs[key])
+            body = self._body(node, key)
             self._put(body.placeholders, operands)
             self._put(body.outputs, results.of(node))
             self._add(body)
-        self.regions.append(Branch(first, middle, len(self.launches), predicate))
+        self.regions.append(Branch(first, middle, len(self.launches), predicate, node))
 
     def _scan(self, node: Node, results: _Results) -> None:
         attrs = node.attrs
         carries, count, (length,) = attrs["carries"], attrs["xs"], attrs["length"]
-        body, parts = self._body(attrs["body"]), results.of(node)
+        body, parts = self._body(node, "body"), results.of(node)
         places = body.placeholders
         states = self._states(node, body, parts[:carries])
         self._put(places[carries + count :], node.inputs[carries + count :])
@@ -114,14 +123,16 @@ class InLine:
         self._add(body)
         end = len(self.launches)
         self.regions.append(
-            Repeat(first, first, end, states, tuple(rows), length, attrs["reverse"])
-        )
+            Repeat(
+                first, first, end, states, tuple(rows), length, attrs["reverse"], holder=node
+            )
+        )  # fmt: skip
 
     def _while(self, node: Node, results: _Results) -> None:
         attrs, states = node.attrs, node.attrs["states"]
         body, test, parts = (
-            self._body(attrs["body"]),
-            self._body(attrs["condition"]),
+            self._body(node, "body"),
+            self._body(node, "condition"),
             results.of(node),
         )
         places = body.placeholders
@@ -137,7 +148,7 @@ class InLine:
         self.regions.append(
             Repeat(
                 first, middle, len(self.launches), carried, rows, predicate=test.outputs[0],
-                turns=attrs["turns"], most=attrs["most"], site=Site(node, 0),
+                turns=attrs["turns"], most=attrs["most"], site=Site(node, 0), holder=node,
             )
         )  # fmt: skip
 
@@ -155,7 +166,7 @@ class InLine:
         with created_at(source.location):
             made = ops.identity(place)
         self._put([place, made], [source, target])
-        self._add(extract("copy", [made], inputs=[place]))
+        self._add(extract("copy", [made], inputs=[place]), reason="is what the loop begins with")
 
 
 class _Results:

@@ -26,6 +26,9 @@ _CHECKING = frozenset({"gather", "checked_index"})
 _WINDOWS = frozenset({"windows", "covering_window"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
 
+#: Why the results of a graph are computed once.
+RESULT = "is fetched or assigned"
+
 
 def is_buffer(node: Node) -> bool:
     """Whether the value is in memory before the program starts."""
@@ -72,7 +75,7 @@ def _reason(
 ) -> str | None:
     """Why the value must be stored; None if it is recomputed where it is read."""
     if is_output:
-        return "is fetched or assigned"
+        return RESULT
     if not isinstance(node.op.lowering, Pointwise):
         return f"is a {node.op.kind.value}"
     if weight[0] > MOST_NODES or weight[1] > MOST_DEPTH:

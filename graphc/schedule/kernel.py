@@ -10,13 +10,14 @@ Two kernels with the same `key` are the same kernel, and share one native functi
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Site
 from graphc.schedule.kernel_text import text_of
@@ -117,7 +118,8 @@ class Launch:
     instead of being part of the one that reads it. `sizes` are what symbols stand for that only
     the kernel has. `beside`: it may run at the same time as the launch before it and all that
     one may run beside. `room` is what its kernel needs for itself while a piece of it runs, on the
-    thread that runs the program; all launches have the same.
+    thread that runs the program; all launches have the same. `loop` is the loop of which it takes
+    turns, as it was when its body had launches of its own.
     """
 
     kernel: Kernel
@@ -128,6 +130,7 @@ class Launch:
     sizes: tuple[tuple[str, Size], ...] = ()
     beside: bool = False
     room: Workspace | None = None
+    loop: Repeat | None = None
 
     @property
     def buffers(self) -> tuple[Node | Workspace, ...]:
@@ -139,17 +142,33 @@ class Launch:
         return dims.substitute(size, dict(self.sizes)) if self.sizes else size
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A graph that was scheduled in the place of the one that a node holds in an attribute.
+
+    All its nodes are its own.
+    """
+
+    holder: Node
+    key: str
+    graph: Graph
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Schedule:
     """A program as kernels in the order in which they run.
 
     `separations` are the pairs of a value and a reader that are in different kernels, with reasons.
     `regions`, outer ones first, are launches that run several times, or only if something holds.
+    `bodies`, outer ones first, are the graphs of these; `buffers` are, for nodes that lie in memory
+    under the name of another node, that one.
     """
 
     launches: tuple[Launch, ...]
     separations: tuple[Separation, ...] = ()
     regions: tuple[Region, ...] = ()
+    bodies: tuple[Body, ...] = ()
+    buffers: Mapping[Node, Node] = field(default_factory=dict)
 
     def batches(self) -> list[range]:
         """The numbers of launches that may run at the same time, batch by batch."""

@@ -78,12 +78,8 @@ class _Writer:
                     f"{r.result} = {'lanes ' if r.lanes else ''}{r.combiner}" for r in reductions
                 ]
                 return [f"{indent}fold {', '.join(parts)}:", *self._body(body, indent + "  ")]
-            case Turns(axis, body, test, condition):
-                head = [f"{indent}turns {axis}:"]
-                if condition is not None:
-                    head += self._body(test, indent + "  ")
-                    head.append(f"{indent}  while {condition.text(self.names)}:")
-                return [*head, *self._body(body, indent + "  ")]
+            case Turns():
+                return self._turns(statement, indent)
             case Either(condition, then, otherwise):
                 head = [f"{indent}if {condition.text(self.names)}:"]
                 head += self._body(then, indent + "  ")
@@ -100,6 +96,18 @@ class _Writer:
                 ]
             case _:
                 return [indent + self._line(statement)]
+
+    def _turns(self, turns: Turns, indent: str) -> list[str]:
+        head = f"{indent}turns {turns.axis}:"
+        if turns.condition is None:
+            return [head, *self._body(turns.body, indent + "  ")]
+        return [
+            head,
+            *self._body(turns.test, indent + "  "),
+            f"{indent}  while {turns.condition.text(self.names)}:",
+            *self._body(turns.body, indent + "    "),
+            f"{indent}{turns.goes_on}[0], {turns.count}[0] = whether it goes on, turns taken",
+        ]
 
     def _places(self, product: Product) -> str:
         return f"row {_through(product.row, product.rows)}, " + (

@@ -1,4 +1,4 @@
-"""Reasons for which a value and what reads it are computed by different kernels."""
+"""Reasons for what is not in one kernel: a value and what reads it, or the turns of a loop."""
 
 from __future__ import annotations
 
@@ -53,11 +53,43 @@ class Separation:
 
     def text(self, names: Mapping[Node, str]) -> str:
         """The reason in words, with the names of nodes."""
+        made_by = self.producer.inputs[0] if self.why is Why.PART else self.producer
         return self.why.value.format(
             p=names.get(self.producer, "?"),
             r=names.get(self.reader, "?"),
             o=names.get(self.other, "?") if self.other else "",
-            p_op=self.producer.op.name,
+            p_op=made_by.op.name,
             r_op=self.reader.op.name,
             n=self.count,
+        )
+
+
+class Loose(Enum):
+    """Why a loop is launched turn by turn, in words; {o} is a value, {n} and {m} are numbers."""
+
+    INNER = "there is a loop inside of it, {o}"
+    NOTHING = "its turns launch nothing"
+    LAUNCHES = "its turns are {n} launches, of which one kernel takes {m} at most"
+    APART = "{o} needs a kernel of its own ({o_op})"
+    DIMS = "how much work a turn is depends on dims"
+    WORK = "a turn is about {n} ns of work, and worth a launch from {m} ns on"
+    ROOM = "a turn hands on {n} bytes, of which one kernel keeps {m} at most"
+
+
+@dataclass(frozen=True, slots=True)
+class Looseness:
+    """Why turns of a loop are not taken by one kernel, with what the reason speaks of."""
+
+    why: Loose
+    other: Node | None = None
+    count: int = 0
+    most: int = 0
+
+    def text(self, names: Mapping[Node, str]) -> str:
+        """The reason in words, with the names of nodes."""
+        return self.why.value.format(
+            o=names.get(self.other, "?") if self.other else "",
+            o_op=self.other.op.name if self.other else "",
+            n=f"{self.count:,}",
+            m=f"{self.most:,}",
         )

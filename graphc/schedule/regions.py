@@ -7,12 +7,13 @@ rows of sequences and of stacks are buffers whose address moves on from turn to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.ir.scalar import Site
+from graphc.schedule.reasons import Looseness
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Launches `first` to `middle` run if a bool in memory holds, those up to `end` if not."""
+    """Launches `first` to `middle` run if a bool in memory holds, those up to `end` if not.
+
+    The `holder` is the node that has the branches.
+    """
 
     first: int
     middle: int
     end: int
     predicate: Node
+    holder: Node | None = None
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -66,6 +71,9 @@ class Repeat:
     Where one kernel takes `chunk` turns each time, what it leaves row by row are `stacks`, which
     get `total` rows if that is known; the kernel counts the turns that it took, into `count`. The
     dim `turn` is how often it was launched before.
+
+    The `holder` is the node that has the loop's body; `loose` is why no kernel takes several turns.
+    Where one does, `branches` are those that were in the loop before.
     """
 
     first: int
@@ -84,6 +92,9 @@ class Repeat:
     stacks: tuple[Node, ...] = ()
     total: Size = 0
     count: Node | None = None
+    holder: Node | None = None
+    loose: Looseness | None = None
+    branches: tuple[Branch, ...] = ()
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -120,3 +131,10 @@ class Repeat:
 
 
 Region = Branch | Repeat
+
+
+def inside_of(region: Region, regions: Sequence[Region]) -> list[Region]:
+    """The regions of a schedule that are inside of one of them."""
+    place = next(k for k, other in enumerate(regions) if other is region)
+    later = regions[place + 1 :]  # of two with the same launches, the outer one is the first
+    return [other for other in later if other.first >= region.first and other.end <= region.end]

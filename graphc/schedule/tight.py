@@ -19,7 +19,8 @@ from graphc.ir.scalar import Expr
 from graphc.ops import ops
 from graphc.schedule.calls import Call
 from graphc.schedule.kernel import Argument, Kernel, Launch, Schedule, Scratch, Workspace
-from graphc.schedule.regions import Branch, Region, Repeat
+from graphc.schedule.reasons import Loose, Looseness
+from graphc.schedule.regions import Branch, Region, Repeat, inside_of
 from graphc.schedule.renaming import Renaming
 from graphc.schedule.statements import (
     Axis,
@@ -53,37 +54,55 @@ def with_tight_loops(schedule: Schedule) -> Schedule:
     """The schedule with loops of little work a turn made kernels, inner ones first."""
     number = 0
     while True:
-        found = next((r for r in _innermost(schedule) if _is_tight(schedule, r)), None)
+        found = next((r for r in _loose(schedule) if _why_loose(schedule, r) is None), None)
         if found is None:
-            return schedule
+            return _with_reasons(schedule)
         schedule = _with_one(schedule, found, f"_chunk{number}")
         number += 1
 
 
-def _innermost(schedule: Schedule) -> Iterator[Repeat]:
-    """Loops in which there are no others, but for branches; those made of a kernel apart."""
+def _with_reasons(schedule: Schedule) -> Schedule:
+    """The schedule with the reason why each loop that is launched turn by turn is."""
+
+    def told(region: Region) -> Region:
+        if isinstance(region, Branch) or region.chunk:
+            return region
+        return replace(region, loose=_why_loose(schedule, region))
+
+    return replace(schedule, regions=tuple(map(told, schedule.regions)))
+
+
+def _loose(schedule: Schedule) -> Iterator[Repeat]:
+    """Loops that are not made of a kernel."""
     for region in schedule.regions:
-        if not isinstance(region, Repeat) or region.chunk:
-            continue
-        inner = [r for r in schedule.regions if r is not region and _is_in(r, region)]
-        if all(isinstance(r, Branch) for r in inner):
+        if isinstance(region, Repeat) and not region.chunk:
             yield region
 
 
-def _is_in(region: Region, other: Region) -> bool:
-    return other.first <= region.first and region.end <= other.end
-
-
-def _is_tight(schedule: Schedule, region: Repeat) -> bool:
+def _why_loose(schedule: Schedule, region: Repeat) -> Looseness | None:
+    """Why no kernel takes turns of a loop; None if one may."""
+    for inner in inside_of(region, schedule.regions):
+        if isinstance(inner, Repeat):
+            return Looseness(Loose.INNER, inner.holder)
     launches = schedule.launches[region.first : region.end]
-    if not 0 < len(launches) <= MOST_LAUNCHES or any(map(_is_apart, launches)):
-        return False
+    if not launches:
+        return Looseness(Loose.NOTHING)
+    if len(launches) > MOST_LAUNCHES:
+        return Looseness(Loose.LAUNCHES, count=len(launches), most=MOST_LAUNCHES)
+    apart = next((launch for launch in launches if _is_apart(launch)), None)
+    if apart is not None and apart.loop is not None:
+        return Looseness(Loose.INNER, apart.loop.holder)
+    if apart is not None:
+        return Looseness(Loose.APART, apart.nodes[0])
     total = sum(launch.sized(work(launch.kernel)) for launch in launches)
-    local = _local_buffers(schedule, region)
-    sizes = [_bytes(buffer) for buffer in local]
-    if not isinstance(total, int) or not all(isinstance(size, int) for size in sizes):
-        return False
-    return total <= MOST_WORK and sum(sizes) <= MOST_BYTES
+    size = sum(_bytes(buffer) for buffer in _local_buffers(schedule, region))
+    if not isinstance(total, int) or not isinstance(size, int):
+        return Looseness(Loose.DIMS)
+    if total > MOST_WORK:
+        return Looseness(Loose.WORK, count=total // NANOSECOND, most=MOST_WORK // NANOSECOND)
+    if size > MOST_BYTES:
+        return Looseness(Loose.ROOM, count=size, most=MOST_BYTES)
+    return None
 
 
 def _is_apart(launch: Launch) -> bool:
@@ -122,10 +141,11 @@ def _with_one(schedule: Schedule, region: Repeat, name: str) -> Schedule:
         *schedule.launches[: region.first], launch, *schedule.launches[region.end :],
     )  # fmt: skip
     regions: list[Region] = []
+    inner = inside_of(region, schedule.regions)
     for other in schedule.regions:
         if other is region:
             regions += [around] if around is not None else []
-        elif not (isinstance(other, Branch) and _is_in(other, region)):
+        elif not any(other is branch for branch in inner):
             regions.append(_moved(other, region.first, removed))
     return replace(schedule, launches=launches, regions=tuple(regions))
 
@@ -214,8 +234,13 @@ class _Tight:
         scratch = (*names.scratch.values(), *self.extra)
         kernel = Kernel(statements, arguments, scratch, False, tuple(self.sites))
         nodes = tuple(node for one in launches for node in one.nodes)
-        reason = "turns of little work follow one another"
-        return Launch(kernel, tuple(names.arguments), nodes, reason, kernel.sites, self._sizes())
+        reason = "is a loop of little work a turn"
+        inner = inside_of(region, self.schedule.regions)
+        branches = tuple(branch for branch in inner if isinstance(branch, Branch))
+        return Launch(
+            kernel, tuple(names.arguments), nodes, reason, kernel.sites, self._sizes(),
+            loop=replace(region, branches=branches),
+        )  # fmt: skip
 
     def _end(self, test: Body) -> tuple[Body, Expr | None, str, str]:
         """The test, the condition, and where the last value of it and the turns taken go."""
@@ -252,7 +277,9 @@ class _Tight:
         region, first = self.old, self.old.first
         if self.once:
             return None
-        made = Repeat(first, first, first + 1, (), (), turn=self.name, chunk=CHUNK)
+        made = Repeat(
+            first, first, first + 1, (), (), turn=self.name, chunk=CHUNK, holder=region.holder
+        )
         if region.predicate is None:
             length = dims.floordiv(region.length + (CHUNK - 1), CHUNK)
             stacks = tuple(row.whole for row in region.rows if row.written)

@@ -11,6 +11,7 @@ from graphc.inspection.target import Subject
 PROGRAMS = Path(__file__).parent / "programs"
 PERCEPTRON = PROGRAMS / "perceptron.py"
 FAILING = PROGRAMS / "failing.py"
+LOOPS_FILE = PROGRAMS / "loops.py"
 AFFINE = PROGRAMS / "affine.graph"
 
 #: A program whose derivative is none: the factor that is left out counts in differences.
@@ -46,7 +47,7 @@ def subject(function: str, *fetches: str) -> Subject:
 @cache
 def loops(name: str) -> Subject:
     """A program of loops.py."""
-    return load(f"{PROGRAMS / 'loops.py'}:{name}")
+    return load(f"{LOOPS_FILE}:{name}")
 
 
 def line_of(file: Path, comment: str) -> int:

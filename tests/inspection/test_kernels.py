@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -9,9 +10,11 @@ from graphc.errors import AttributeValueError
 from graphc.inspection.kernels import kernels_view, launches_of
 from graphc.inspection.listing import graph_data
 from graphc.inspection.stages import Options, view
+from graphc.ir.graph import holds_graphs
 from graphc.schedule.contents import written
 from graphc.schedule.keeping import is_buffer
-from tests.inspection.targets import subject
+from graphc.schedule.naming import names_of
+from tests.inspection.targets import LOOPS, loops, subject
 
 
 def test_every_value_in_memory_is_written_by_one_launch() -> None:
@@ -42,6 +45,29 @@ def test_every_node_is_computed_somewhere() -> None:
     listed = graph_data(made.prepared)
     inputs = {*listed["placeholders"], *listed["variables"]}
     assert computed == {node["name"] for node in listed["nodes"]} - inputs
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_every_node_of_bodies_is_computed_somewhere_and_has_a_name(name: str) -> None:
+    made = compile_graph(loops(name).graph, stop="kernels")
+    assert made.prepared and made.schedule
+    shown = kernels_view(made.prepared, made.schedule)
+    assert "?" not in shown.text
+    launches = [launch for kernel in shown.data["kernels"] for launch in kernel["launches"]]
+    assert sorted(launch["number"] for launch in launches) == [*range(len(made.schedule.launches))]
+    computed = {node["name"] for launch in launches for node in launch["nodes"]}
+    names = names_of(made.prepared, made.schedule)
+    bodies = [node for body in made.schedule.bodies for node in body.graph.nodes]
+    wanted = {
+        names[node]
+        for node in (*made.prepared.nodes, *bodies)
+        if node.op.name not in ("placeholder", "variable", "item", "constant")
+        and not holds_graphs(node.op)
+    }
+    assert wanted <= computed
+    given = {names[node] for node in made.prepared.nodes if node.op.name == "placeholder"}
+    assert not given & computed
+    assert json.loads(json.dumps(shown.data)) == shown.data
 
 
 def test_launches_of_one_kernel_stand_together() -> None:

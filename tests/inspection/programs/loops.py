@@ -11,9 +11,9 @@ def tape() -> dict[str, gc.Tensor]:
     """A while loop of little work a turn, gone back through."""
     with gc.Graph("tape"):
         x = gc.placeholder(gc.float64, (), name="x")
-        y, turns = gc.while_loop(
+        y, turns = gc.while_loop(  # turn
             lambda y, k: k < 12, lambda y, k: (gc.sin(y) * x, k + 1), (x, 0)
-        )  # turn
+        )
         (dx,) = gc.gradients(y, [x])
     return {"y": y, "turns": turns, "dx": dx}
 
