@@ -18,7 +18,7 @@ from graphc.codegen.executable import LIMIT, Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
 from graphc.codegen.nests.routines import imported
 from graphc.codegen.nests.turning import turns_called
-from graphc.codegen.products.tile_objects import tiles_called
+from graphc.codegen.products.tile_objects import direct_tiles_called, tiles_called
 from graphc.codegen.shared_objects import Emit, shared_object
 from graphc.codegen.target import Target, current_target
 from graphc.codegen.translators import Translators, quick_turns
@@ -228,7 +228,8 @@ def _emit_kernels(
         if ahead is not None:
             translation.begin(ahead, name, emitted.module, made.target)
     made.parts = tiles_called(made.kernels.values(), made.target)
-    made.parts |= turns_called(made.modules.values(), made.objects.values(), made.target)
+    known_parts = (made.modules.values(), made.objects.values(), made.target)
+    made.parts |= turns_called(*known_parts) | direct_tiles_called(*known_parts)
     if ahead is not None:
         for name, emit in made.parts.items():
             ahead.begin(name, PART, partial(shared_object, name, emit, made.target))

@@ -17,6 +17,10 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Store
 
+#: Steps of depth from which on a tile that all programs share is as fast as one that knows all
+#: distances, and how many of these there are registers for.
+MANY_STEPS, MOST_ROWS = 128, 8
+
 
 @dataclass(frozen=True, slots=True)
 class Strip:
@@ -70,7 +74,7 @@ class DirectEmission(Emission):
         tile, rows = self.plan.tile, self.product.row.extent
         left_row, left_step = self._left_steps()
         steps = self.depth.axis.extent
-        return DirectTile(
+        made = DirectTile(
             shape=tile,
             columns=min(tile.columns, self.direct.columns),
             left_row=_known(left_row),
@@ -82,6 +86,8 @@ class DirectEmission(Emission):
             cut=not has(rows, tile.rows) or (self.product.onto and not _divides(tile.rows, rows)),
             ahead=self.direct.ahead,
         )
+        is_long = self.direct.depth >= MANY_STEPS and tile.rows <= MOST_ROWS
+        return made.for_all if is_long else made
 
     def _strips(self) -> list[Strip]:
         """The columns of whole tiles, and what is left for a narrower one."""

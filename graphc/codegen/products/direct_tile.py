@@ -1,13 +1,14 @@
-"""The tile of a product that is not packed: a function of the kernel's own.
+"""The tile of a product that is not packed.
 
 What is known of the operands, such as the distance between their rows, is part of its code, so a
-tile of a small product is little more than its multiply-adds. The chain of every result is that
-of any other tile.
+tile of a small product is little more than its multiply-adds; it is a function of the kernel's own.
+Where there are many steps of depth that makes no difference: such a tile is told the distances,
+and is an object that programs share. The chain of every result is that of any other tile.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
@@ -29,6 +30,9 @@ from graphc.codegen.values import (
 #: A number of elements, if it is known when compiled.
 Known = int | None
 
+#: What names of functions that are shared begin with.
+SHARED = "graphc_shared_"
+
 
 @dataclass(frozen=True, slots=True)
 class DirectTile:
@@ -37,7 +41,8 @@ class DirectTile:
     Of its columns the first `columns` exist. `left_row`, `left_step`, `right_step` and
     `target_row` are distances in elements, `depth` a number of steps. If it is `begun`, sums go on
     from what an earlier panel of depth left. If it is `cut`, it may have fewer rows than it could,
-    and reads no others. Columns that are `ahead` by so many are asked for, unless it is 0.
+    and reads no others. Columns that are `ahead` by so many are asked for, unless it is 0. It is a
+    function of the kernel's own unless it is `shared`.
     """
 
     shape: TileShape
@@ -50,14 +55,28 @@ class DirectTile:
     begun: bool = False
     cut: bool = False
     ahead: int = 0
+    shared: bool = False
+
+    @property
+    def for_all(self) -> DirectTile:
+        """The tile that is told the distances, but for those of neighbours."""
+        row, step = (1 if n == 1 else None for n in (self.left_row, self.left_step))
+        return replace(
+            self, left_row=row, left_step=step, right_step=None, depth=None, target_row=None,
+            shared=True,
+        )  # fmt: skip
 
     @property
     def name(self) -> str:
-        """What its function is called."""
+        """What its function is called, all that is known of it."""
         shape, known = self.shape, (self.left_row, self.left_step, self.right_step, self.depth)
         sizes = (shape.rows, shape.vectors, self.columns, *known, self.target_row, self.ahead)
         text = ".".join("x" if size is None else str(size) for size in sizes)
         return f"tile.{text}" + ".begun" * self.begun + ".cut" * self.cut
+
+    def function_name(self, element: ir.Type) -> str:
+        """The name of its function for elements of a type."""
+        return f"{SHARED if self.shared else 'graphc_direct_'}{self.name}.{element}"
 
     def parameters(self) -> tuple[str, ...]:
         """The names of its function's arguments."""
@@ -72,17 +91,23 @@ _POINTERS = frozenset({"left", "right", "target", "source"})
 
 
 def declare(module: ir.Module, element: ir.Type, tile: DirectTile) -> ir.Function:
-    """The tile's function in a module, emitted when it is first asked for."""
-    name = f"graphc_direct_{tile.name}.{element}"
-    known = module.globals.get(name)
+    """The tile's function in a module, emitted when it is first asked for unless it is shared."""
+    known = module.globals.get(tile.function_name(element))
     if known is not None:
         return known
     kinds = [POINTER if name in _POINTERS else I64 for name in tile.parameters()]
-    function = ir.Function(module, ir.FunctionType(VOID, kinds), name=name)
-    function.linkage = "internal"
+    kind = ir.FunctionType(VOID, kinds)
+    function = ir.Function(module, kind, name=tile.function_name(element))
+    if not tile.shared:
+        function.linkage = "internal"
+        emit(function, element, tile)
+    return function
+
+
+def emit(function: ir.Function, element: ir.Type, tile: DirectTile) -> None:
+    """What a tile's function does."""
     function.attributes.add("nounwind")
     _Emission(function, element, tile).emit()
-    return function
 
 
 class _Emission:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.codegen.products.direct_tile import DirectTile, declare
+from graphc.codegen.products.direct_tile import DirectTile, declare, emit
 from graphc.codegen.products.tile import TileShape
 from graphc.codegen.target import Target
 from graphc.codegen.translation import object_codes
@@ -32,6 +32,8 @@ class Called:
         module.triple = target.triple
         function = declare(module, register_type(dtype), tile)
         assert declare(module, register_type(dtype), tile) is function
+        if tile.shared:
+            emit(function, register_type(dtype), tile)
         function.linkage = "external"
         image = object_codes({"tile": module}, target)["tile"]
         compiler = llvm.create_lljit_compiler(use_jit_link=False)
@@ -78,6 +80,7 @@ def test_values(dtype: DType, known: bool, begun: bool, target: Target) -> None:
         tile = DirectTile(shape, columns, *sizes, begun=begun)
         for behind in (False, True):
             check(tile, dtype, target, 3, behind=behind)
+            check(tile.for_all, dtype, target, 3, behind=behind)
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)

@@ -8,17 +8,20 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import pytest
+from llvmlite import ir
 
 from graphc.codegen.products.choice import chosen
-from graphc.codegen.products.tile import tile_name
-from graphc.codegen.products.tile_objects import tiles_called
+from graphc.codegen.products.direct_tile import SHARED, DirectTile, declare
+from graphc.codegen.products.tile import TileShape, tile_name
+from graphc.codegen.products.tile_objects import direct_tiles_called, tiles_called
 from graphc.codegen.products.window_plan import WindowPlan
 from graphc.codegen.shared_objects import shared_object
-from graphc.codegen.target import Target
+from graphc.codegen.target import Target, current_target
 from graphc.codegen.values import register_type
 from graphc.compiler import Compilation, compile_graph
 from graphc.ir.dtypes import float32, float64
 from graphc.ir.graph import extract
+from graphc.ops import ops
 from graphc.schedule.statements import Product
 from tests.codegen.products.checking import Checked, Given, k, m, n
 from tests.codegen.products.product_programs import PROGRAMS
@@ -91,6 +94,48 @@ def test_every_tile_has_one_object(target: Target) -> None:
     for module in made.modules.values():
         mentioned |= set(re.findall(r'"(graphc_(?:window_)?tile\.[^"]+)"', str(module)))
     assert mentioned == names
+
+
+#: Whether sums are begun, whether rows are cut off, how far is asked ahead, distance of rows.
+SHAREABLE = [(False, False, 0, 1), (True, False, 64, 7), (True, True, 0, 9)]
+
+
+def test_shared_tiles_are_known_by_their_names() -> None:
+    """Of a module that calls them, and of an object in which their names stand."""
+    target = current_target()
+    for dtype, lanes in ((float32, target.vector_bits // 32), (float64, target.vector_bits // 64)):
+        for begun, cut, ahead, row in (
+            (False, False, 0, 1),
+            (True, False, 64, 7),
+            (True, True, 0, 9),
+        ):
+            tile = DirectTile(
+                TileShape(5, 2, lanes), 2 * lanes - 1, row, 1, 40, 300, None, begun, cut, ahead
+            ).for_all
+            assert tile.for_all == tile and (tile.left_row is None) == (row > 1)
+            module, element = ir.Module(), register_type(dtype)
+            name = declare(module, element, tile).name
+            assert str(module).count("define") == 0
+            for found in (
+                direct_tiles_called([module], [], target),
+                direct_tiles_called([], [b"\0" + name.encode() + b"\0"], target),
+            ):
+                own = ir.Module()
+                found.pop(name)(own)
+                assert not found and own.globals.keys() >= {name} and "define" in str(own)
+                assert [str(arg.type) for arg in own.globals[name].args] == [
+                    str(arg.type) for arg in module.globals[name].args
+                ]
+
+
+def test_programs_share_tiles_of_many_steps() -> None:
+    """One object for products of different sizes, beside one for each kernel and the entry."""
+    x = Given(float32)
+    outputs = [ops.matmul(x(m, 200), x(200, size)) for size in (96, 160)]
+    made = compile_graph(extract("two", outputs, inputs=x.nodes))
+    assert made.executable is not None and made.parts is not None and made.kernels is not None
+    assert len(made.kernels) == 2 and [name.startswith(SHARED) for name in made.parts] == [True]
+    assert len(made.executable.objects) == 4
 
 
 @pytest.mark.skipif(not IS_X86, reason="names x86 CPUs")
