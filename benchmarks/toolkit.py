@@ -97,6 +97,12 @@ class Toolkit:
     def mean_and_var(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
         return self.namespace.mean(x, axis=axis), self.namespace.var(x, axis=axis)
 
+    def along(self, step: Callable[[Any, Tensor], Any], state: Any, rows: Tensor) -> Any:
+        """The state after `state = step(state, row)` for every row, in order; written out."""
+        for row in self.unstack(rows):
+            state = step(state, row)
+        return state
+
     def images(self, x: Tensor) -> Tensor:
         """An input of images as the functions of images want it."""
         return x

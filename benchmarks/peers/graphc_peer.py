@@ -42,6 +42,9 @@ class GraphcToolkit(Toolkit):
     def relu(self, x: Any) -> Any:
         return self.nn.relu(x)
 
+    def along(self, step: Callable[[Any, Any], Any], state: Any, rows: Any) -> Any:
+        return self.namespace.scan(lambda now, row: (step(now, row), None), state, rows)[0]
+
     def rows(self, x: Any, indices: Any) -> Any:
         return self.namespace.take(x, indices, axis=0)
 

@@ -38,6 +38,9 @@ class JaxToolkit(Toolkit):
     def relu(self, x: Any) -> Any:
         return self.jax.nn.relu(x)
 
+    def along(self, step: Callable[[Any, Any], Any], state: Any, rows: Any) -> Any:
+        return self.jax.lax.scan(lambda now, row: (step(now, row), None), state, rows)[0]
+
     def rows(self, x: Any, indices: Any) -> Any:
         return x[indices]
 
