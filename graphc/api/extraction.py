@@ -8,9 +8,9 @@ from graphc.api.updates import Assignment
 from graphc.errors import AssignmentError, FetchError
 from graphc.ir import dims
 from graphc.ir.dims import Dim, Size
-from graphc.ir.graph import PLACEHOLDER, holds_graphs, subgraphs, topological
+from graphc.ir.graph import PLACEHOLDER, subgraphs, topological
 from graphc.ir.node import Node
-from graphc.ir.opdef import AttrKind
+from graphc.ir.opdef import AttrKind, holds_graphs
 from graphc.ir.types import TensorType
 
 

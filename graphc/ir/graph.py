@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphc.ir.dims import Guard
 from graphc.ir.node import Node
-
-if TYPE_CHECKING:
-    from graphc.ir.opdef import OpDef
 
 PLACEHOLDER, VARIABLE, CONSTANT = "placeholder", "variable", "constant"
 
@@ -123,12 +119,6 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
         return node
     return Node(node.op, inputs, node.attrs, node.type, node.name, node.location, node.guards)
-
-
-@cache
-def holds_graphs(op: OpDef) -> bool:
-    """Whether nodes of the op hold subgraphs: few do, and asking each node takes time."""
-    return any(kind.value == "graph" for kind in op.attrs.values())
 
 
 def subgraphs(node: Node) -> list[tuple[str, Graph]]:

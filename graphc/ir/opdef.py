@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -236,6 +237,12 @@ def node_key(node: Node, inputs: Sequence[Node]) -> tuple[Any, ...]:
     """Equal for two nodes that compute the same from the same inputs."""
     attrs = tuple((key, attr_key(node.attrs[key])) for key in sorted(node.attrs))
     return node.op.name, tuple(map(id, inputs)), attrs, node.type
+
+
+@cache
+def holds_graphs(op: OpDef) -> bool:
+    """Whether nodes of the op hold subgraphs: few do, and asking each node takes time."""
+    return AttrKind.GRAPH in op.attrs.values()
 
 
 def all_ops() -> Iterator[OpDef]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from graphc.ir.graph import Graph, holds_graphs, map_subgraphs, rewrite, topological, with_inputs
+from graphc.ir.graph import Graph, map_subgraphs, rewrite, topological, with_inputs
 from graphc.ir.node import Node
+from graphc.ir.opdef import holds_graphs
 
 
 def drop_dead_code(graph: Graph) -> Graph:

@@ -11,17 +11,10 @@ from collections.abc import Iterable
 
 from graphc.control.bodies import applied, cut, is_sunk
 from graphc.ir import dims
-from graphc.ir.graph import (
-    Graph,
-    extract,
-    holds_graphs,
-    map_subgraphs,
-    rewrite,
-    with_inputs,
-)
+from graphc.ir.graph import Graph, extract, map_subgraphs, rewrite, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import Kind
+from graphc.ir.opdef import Kind, holds_graphs
 from graphc.ops.contraction import labels_of
 from graphc.ops.vectorization import batched_graph
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from graphc.control import checkpoints, custom
-from graphc.ir.graph import Graph, holds_graphs, map_subgraphs, rewrite, with_inputs
+from graphc.ir.graph import Graph, map_subgraphs, rewrite, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
+from graphc.ir.opdef import holds_graphs
 from graphc.ops.structure import item
 
 _FUNCTIONS = {

@@ -14,17 +14,10 @@ from typing import Any
 from graphc.control.bodies import applied, returning
 from graphc.ir import dims
 from graphc.ir.canonical import canonical_text
-from graphc.ir.graph import (
-    Graph,
-    extract,
-    holds_graphs,
-    map_subgraphs,
-    rewrite,
-    topological,
-    with_inputs,
-)
+from graphc.ir.graph import Graph, extract, map_subgraphs, rewrite, topological, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
+from graphc.ir.opdef import holds_graphs
 from graphc.ops import ops
 from graphc.passes.cse import share
 from graphc.passes.dce import drop_dead_code

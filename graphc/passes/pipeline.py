@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from graphc.errors import CompileError, GraphcError, VerificationError
-from graphc.ir.graph import Graph, holds_graphs, subgraphs
+from graphc.ir.graph import Graph, subgraphs
+from graphc.ir.opdef import holds_graphs
 from graphc.ir.verifier import verify as verify_graph
 from graphc.passes import settings
 from graphc.passes.canonicalize import canonicalize

@@ -21,7 +21,6 @@ from graphc.ir.graph import (
     PLACEHOLDER,
     VARIABLE,
     Graph,
-    holds_graphs,
     map_subgraphs,
     rewrite,
     with_inputs,
@@ -29,7 +28,7 @@ from graphc.ir.graph import (
 from graphc.ir.guards import Equalities
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
-from graphc.ir.opdef import OpDef, node_key
+from graphc.ir.opdef import OpDef, holds_graphs, node_key
 
 #: More steps than this at one node mean that rules undo each other.
 MOST_STEPS = 200

@@ -98,7 +98,8 @@ class _Writer:
                 return [indent + self._line(statement)]
 
     def _turns(self, turns: Turns, indent: str) -> list[str]:
-        head = f"{indent}turns {turns.axis}:"
+        told = f", told by {turns.goes_on}, counted in {turns.count}" if turns.goes_on else ""
+        head = f"{indent}turns {turns.axis}{told}:"
         if turns.condition is None:
             return [head, *self._body(turns.body, indent + "  ")]
         return [

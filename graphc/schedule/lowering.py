@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from graphc.errors import CompileError
-from graphc.ir.graph import Graph, holds_graphs, rewrite, topological, with_inputs
+from graphc.ir.graph import Graph, rewrite, topological, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.lowering import Library, Part, Scan, Scatter, Sort
 from graphc.ir.node import Node
+from graphc.ir.opdef import holds_graphs
 from graphc.ops import ops
 from graphc.schedule.bands.cutting import Band, in_bands
 from graphc.schedule.bands.kernel import band_kernel
