@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 from graphc.api.blame import fail_attribute, fail_gradient
 from graphc.api.broadcasting import fitted
 from graphc.api.gradients import Tensors, floats_of, in_shape_of
-from graphc.api.operands import described, graph_of
+from graphc.api.operands import described, graph_of, with_dtype
 from graphc.api.shapes import filled
 from graphc.api.tensor import Tensor
 from graphc.api.value import Value
@@ -25,12 +25,12 @@ Mode: TypeAlias = Literal["forward", "reverse"] | None
 def jacobian(ys: Tensors, xs: Tensors, mode: Mode = None) -> Any:
     """The derivatives of all elements of y by all elements of x, of shape y.shape + x.shape.
 
-    A list of xs gives a list, a list of ys a list of what each y gives. The rows are found by
-    reverse accumulation (a cotangent for each element of the ys), or the columns by forward
-    accumulation (a tangent for each element of the xs), all in one batch as by `gc.vmap`: by
-    whichever takes fewer, forward if that is known only when fed, or as `mode` says. The results
-    can be differentiated again, and have zeros where y does not depend on x. GradientError as for
-    `gradients`, and AttributeValueError for another mode.
+    They have y's dtype. A list of xs gives a list, a list of ys a list of what each y gives. The
+    rows are found by reverse accumulation (a cotangent for each element of the ys), or the columns
+    by forward accumulation (a tangent for each element of the xs), all in one batch as by
+    `gc.vmap`: by whichever takes fewer, forward if that is known only when fed, or as `mode` says.
+    The results can be differentiated again, and have zeros where y does not depend on x.
+    GradientError as for `gradients`, and AttributeValueError for another mode.
 
     >>> import graphc as gc
     >>> with gc.Graph():
@@ -111,4 +111,5 @@ def _whole(part: Node | None, y: Tensor, x: Tensor) -> Node:
     shape = (*y.shape, *x.shape)
     if part is None:
         return filled(shape, 0, y.dtype)
+    part = with_dtype(part, y.dtype)
     return fitted(ops.reshape(part, shape=shape) if len(part.shape) != len(shape) else part, shape)

@@ -9,7 +9,7 @@ import numpy as np
 from graphc.api.blame import blamed, fail_attribute
 from graphc.api.gradients import floats_of
 from graphc.api.jacobians import Mode
-from graphc.api.operands import graph_of
+from graphc.api.operands import graph_of, with_dtype
 from graphc.api.shapes import filled
 from graphc.api.tensor import Tensor
 from graphc.autodiff.coloring import colors_of_columns
@@ -28,10 +28,10 @@ from graphc.ops import ops
 class SparseJacobian:
     """A Jacobian as a list of the elements that may differ from 0, row by row.
 
-    `values` is a tensor of one dim. Element k is the derivative of element `rows[k]` of y by
-    element `columns[k]` of x, both counted in row-major order; `row_starts` tells where each row
-    begins, and at last the number of elements. `shape` is (elements of y, elements of x). `colors`
-    is how many directions were enough, forward or in reverse as `mode` says.
+    `values` is a tensor of one dim and y's dtype. Element k is the derivative of element `rows[k]`
+    of y by element `columns[k]` of x, both counted in row-major order; `row_starts` tells where
+    each row begins, and at last the number of elements. `shape` is (elements of y, elements of x).
+    `colors` is how many directions were enough, forward or in reverse as `mode` says.
     """
 
     values: Tensor
@@ -98,8 +98,9 @@ def sparse_jacobian(y: Tensor, x: Tensor, mode: Mode = None) -> SparseJacobian:
     for indices in (rows, columns, pattern.starts):
         indices.setflags(write=False)
     return SparseJacobian(
-        graph.tensor(values), rows, columns, pattern.starts, (pattern.height, pattern.width),
-        int(colors.max(initial=-1)) + 1, mode, (*target.shape, *source.shape),
+        graph.tensor(with_dtype(values, target.dtype)), rows, columns, pattern.starts,
+        (pattern.height, pattern.width), int(colors.max(initial=-1)) + 1, mode,
+        (*target.shape, *source.shape),
     )  # fmt: skip
 
 

@@ -68,6 +68,17 @@ def test_jacobians_against_differences(name: str, mode: Any, compute: Any) -> No
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_jacobians_have_the_dtype_of_y(mode: Any, compute: Any) -> None:
+    (x,) = place((3,))
+    y = gc.sin(x).astype(gc.float32)
+    dense, sparse = gc.jacobian(y, x, mode), gc.sparse_jacobian(y, x, mode)
+    assert {dense.dtype, sparse.values.dtype, sparse.to_dense().dtype} == {gc.float32}
+    feeds = feeds_for([x])
+    for value in compute([dense, sparse.to_dense()], feeds):
+        np.testing.assert_allclose(value, np.diag(np.cos(feeds[x])), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_lists_of_ys_and_xs(mode: Any, compute: Any) -> None:
     x, z, other = place((3,), (), (2,))
     ys = [gc.sum(x) * z, x * z * z]
