@@ -232,3 +232,24 @@ def test_a_jacobian_for_each_member_of_a_loop() -> None:
         alone = [gc.jacobian(growing(x[k], limit), x, mode="forward")[:, k] for k in range(3)]
         found, *expected = compute([each, *alone], {x: ROWS * np.array([[1.0], [4.0], [0.1]])})
     np.testing.assert_allclose(found, np.stack(expected))
+
+
+def test_second_derivatives_by_what_all_turns_read() -> None:
+    """Sums over turns of products of rows: members add nothing for turns that they do not take."""
+
+    def slope(v: gc.Tensor, w: gc.Tensor) -> gc.Tensor:
+        end = gc.while_loop(lambda v: gc.sum(v) < 12, lambda v: v + gc.exp(-v) @ w, v)
+        (first,) = gc.gradients(gc.sum(end * end), w)
+        (second,) = gc.gradients(gc.sum(gc.sin(first)), w)
+        return second
+
+    starts, weights = ROWS * np.array([[0.2], [1.0], [4.0]]), RNG.uniform(size=(4, 4))
+    with gc.Graph():
+        x, w = gc.placeholder(gc.float64, ("b", 4)), gc.placeholder(gc.float64, (4, 4))
+        mapped = gc.vmap(slope, in_axes=(0, None))(x, w)
+        found = compute(mapped, {x: starts, w: weights})
+    for start, got in zip(starts, found, strict=True):
+        with gc.Graph():
+            v, w = gc.placeholder(gc.float64, (4,)), gc.placeholder(gc.float64, (4, 4))
+            alone = compute(slope(v, w), {v: start, w: weights})
+        np.testing.assert_allclose(got, alone, rtol=1e-9)
