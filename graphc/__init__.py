@@ -147,6 +147,7 @@ from graphc.api.manipulation import (
 from graphc.api.order_statistics import median, quantile, top_k
 from graphc.api.ordering import argsort, sort
 from graphc.api.putting import put, put_along_axis
+from graphc.api.py_call import py_call
 from graphc.api.reductions import (
     all,
     any,
@@ -344,6 +345,7 @@ __all__ = [
     "prod",
     "put",
     "put_along_axis",
+    "py_call",
     "quantile",
     "reciprocal",
     "remainder",

@@ -14,7 +14,7 @@ from llvmlite import ir
 from graphc.codegen import program, regions, translation
 from graphc.codegen.caching.compiled_code import CompiledCode, KernelCode
 from graphc.codegen.caching.object_cache import ObjectCache
-from graphc.codegen.executable import LIMIT, Executable, Input, Role, Site, Slot
+from graphc.codegen.executable import CALLED, LIMIT, Executable, Input, Role, Site, Slot
 from graphc.codegen.kernels import emit_kernel, function_name
 from graphc.codegen.nests.routines import imported
 from graphc.codegen.nests.turning import turns_called
@@ -33,6 +33,7 @@ from graphc.memory.ordering import ordered
 from graphc.memory.plan import MemoryPlan
 from graphc.memory.rooms import with_room
 from graphc.memory.sharing import Sharing, share
+from graphc.ops.callbacks import calls_python, py_call
 from graphc.passes.pipeline import PassRecord, run_passes
 from graphc.schedule.keeping import is_buffer
 from graphc.schedule.kernel import Kernel, Schedule, Workspace
@@ -104,7 +105,7 @@ def compile_graph(
     """
     started = time.perf_counter()
     made = Compilation(graph, target or current_target(), [], timed, batches)
-    known = CompiledCode(cache, graph, made.target)
+    known = CompiledCode(None if calls_python(graph) else cache, graph, made.target)
     found = known.program() if stop == STAGES[-1] and made.is_usual else None
     if found is not None:
         made.executable = replace(found, compile_seconds=time.perf_counter() - started)
@@ -307,6 +308,8 @@ def _site(site: scalar.Site) -> Site:
     node = site.node
     assert isinstance(node, Node)
     rule = node.op.lowering
+    if node.op is py_call:
+        return Site(node.op.name, CALLED, node.location)
     if isinstance(rule, Library):
         return Site(rule.blamed or node.op.name, site.axis, node.location, rule.failure)
     if isinstance(rule, Control):

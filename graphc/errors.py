@@ -83,6 +83,13 @@ class LinAlgError(GraphcError, NumPyLinAlgError):
     """A matrix that has no such factors or inverse, found while running."""
 
 
+class CallbackError(GraphcError, RuntimeError):
+    """A Python function that failed when a program called it, or gave something else than declared.
+
+    Its `__cause__` is what the function raised.
+    """
+
+
 class IterationLimitError(GraphcError, RuntimeError):
     """A loop that goes on after as many turns as it may take, found while running."""
 

@@ -57,8 +57,8 @@ class Input:
     location: Location | None
 
 
-#: The axis of a site at which turns of a loop are counted.
-LIMIT = -1
+#: The axis of a site at which turns of a loop are counted; and where a Python function is called.
+LIMIT, CALLED = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,8 @@ class Site:
     """A place in the program where something is checked, for the message when it is wrong.
 
     An index along the axis; or, with a `failure`, the matrices of a stack of `axis` dims, of
-    which the failure says what one is; or turns that a loop takes, of which it says how many.
+    which the failure says what one is; or turns that a loop takes, of which it says how many; or a
+    Python function that may raise anything.
     """
 
     op: str

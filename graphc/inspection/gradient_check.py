@@ -8,7 +8,7 @@ direction in one input are what derivatives in every mode must agree with.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -152,6 +152,7 @@ class _Problem:
     ) -> None:
         self.settings = settings
         self.notes: list[str] = []
+        self._modes: dict[str, tuple[int, Node]]
         self._inputs = graph.placeholders
         self._ways = [_like(x) for x in xs]
         self._weights = [_like(x) for x in xs]
@@ -168,25 +169,32 @@ class _Problem:
             sum_of([_total(ops.abs(part)) for part in weighted]),
             sum_of([_total(ops.abs(mul(g, weight))) for g, weight in pairs]),
         ]
-        self._modes = dict(zip(FIRST, self._derivatives(total, gradient), strict=True))
+        reverse, forward = FIRST
+        self._modes = {reverse: (0, self._along(gradient))}
+        self._try(forward, 0, lambda: self._pushed(total))
         if settings.second_order:
-            self._modes |= self._second(slope)
+            over_forward, over_reverse = SECOND
+            self._try(over_forward, 1, lambda: self._pushed(slope))
+            self._try(over_reverse, 1, lambda: self._along(_gradient(slope, xs)))
         self._values = self._program([total, slope, *sizes])
-        self._slopes = self._program([*self._modes.values()])
+        self._slopes = self._program([node for _, node in self._modes.values()])
 
-    def _second(self, slope: Node) -> dict[str, Node]:
+    def _try(self, mode: str, order: int, make: Callable[[], Node]) -> None:
+        """Add a derivative of some order less one, or a note why there is none."""
         try:
-            found = self._derivatives(slope, _gradient(slope, self._xs))
+            self._modes[mode] = order, make()
         except GradientError as error:
-            self.notes.append(f"no second derivatives: {error.op}: {error.message}")
-            return {}
-        return dict(zip(SECOND, reversed(found), strict=True))
+            self.notes.append(f"nothing by {mode}: {error.op}: {error.message}")
 
-    def _derivatives(self, y: Node, gradient: Sequence[Node]) -> list[Node]:
-        """The slope of y along the ways, by its gradient and by forward accumulation."""
-        along = [_total(mul(g, way)) for g, way in zip(gradient, self._ways, strict=True)]
+    def _along(self, gradient: Sequence[Node]) -> Node:
+        """The slope along the ways by a gradient."""
+        pairs = zip(gradient, self._ways, strict=True)
+        return sum_of([_total(mul(g, way)) for g, way in pairs])
+
+    def _pushed(self, y: Node) -> Node:
+        """The slope of y along the ways by forward accumulation."""
         (pushed,) = tangents([y], self._xs, self._ways)
-        return [sum_of(along), zeros_like(y) if pushed is None else pushed]
+        return zeros_like(y) if pushed is None else pushed
 
     def _program(self, outputs: Sequence[Node]) -> Program:
         inputs = [*self._inputs, *self._weights, *self._ways]
@@ -209,8 +217,8 @@ class _Problem:
         found = _run(self._slopes, [*at, *weights, *ways])
         estimates = _Estimates(self, x, values, weights, way)
         rows: list[Comparison] = []
-        for k, (mode, analytic) in enumerate(zip(self._modes, found, strict=True)):
-            rows.append(estimates.held_against(name, mode, number, float(analytic), k // 2))
+        for (mode, (order, _)), analytic in zip(self._modes.items(), found, strict=True):
+            rows.append(estimates.held_against(name, mode, number, float(analytic), order))
         return rows
 
     def numbers(self, arrays: Sequence[Array], weights: Sequence[Array]) -> Array:

@@ -99,13 +99,14 @@ class Sort:
 class Library:
     """Matrices, each worked on by routines of LAPACK; leading dims are a stack of them.
 
-    `rank` dims at the end of the result are those of one matrix; `steps` says what is done for
-    one. `failure` is what an error says of a matrix for which `Steps.fail_if` holds, `blamed` the
-    op that it names, if that is another one. With `columns`, threads share out the columns of one
-    result as well, so many at a time (see `Steps.columns`); the first input is then in memory.
+    `rank` dims at the end of the result are those of one matrix, all of them for None; `steps` says
+    what is done for one. `failure` is what an error says of a matrix for which `Steps.fail_if`
+    holds, `blamed` the op that it names, if that is another one. With `columns`, threads share out
+    the columns of one result as well, so many at a time (see `Steps.columns`); the first input is
+    then in memory.
     """
 
-    rank: int
+    rank: int | None
     steps: Callable[[Node, Steps], None]
     failure: str = ""
     blamed: str = ""

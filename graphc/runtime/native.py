@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ctypes
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
 
-from graphc.codegen.executable import LIMIT, Executable, Role, Site
+from graphc.codegen.executable import CALLED, LIMIT, Executable, Role, Site
 from graphc.codegen.interrupts import INTERRUPTED, OUT_OF_MEMORY
 from graphc.codegen.program import CLOCK
 from graphc.errors import GraphcError, IterationLimitError, LinAlgError, OutOfRangeError
 from graphc.ir import dims
 from graphc.memory.plan import ALIGNMENT, Layout
-from graphc.runtime import clock, interrupts, lapack
+from graphc.ops.callbacks import Entry
+from graphc.runtime import callbacks, clock, interrupts, lapack
 from graphc.runtime.binding import bind
 
 Array = np.ndarray[Any, Any]
@@ -49,7 +50,12 @@ class Native:
 
     def __init__(self, executable: Executable) -> None:
         self.executable = executable
-        self._code = _link(executable)
+        self._functions: dict[str, Any] = {
+            name: callbacks.function_of(name)
+            for name in executable.imports
+            if isinstance(name, Entry)
+        }
+        self._code = _link(executable, self._functions)
         self.entry: int = self._code[executable.entry]
         self._run = _ENTRY(self.entry)
         self._signatures: dict[tuple[tuple[int, ...], ...], Signature] = {}
@@ -144,7 +150,7 @@ class Native:
         return arena
 
 
-def _link(executable: Executable) -> Any:
+def _link(executable: Executable, functions: Mapping[str, Any]) -> Any:
     llvm.initialize_native_target()  # a process that loads a program may have compiled none
     llvm.initialize_native_asmprinter()
     compiler = llvm.create_lljit_compiler(use_jit_link=False)
@@ -152,7 +158,9 @@ def _link(executable: Executable) -> Any:
     for image in executable.objects:
         builder = builder.add_object_img(image)
     for name in executable.imports:
-        builder = builder.import_symbol(name, _imported(name))
+        own = functions.get(name)
+        place = _imported(name) if own is None else callbacks.address(own)
+        builder = builder.import_symbol(name, place)
     builder = builder.export_symbol(executable.entry)
     return builder.link(compiler, f"graphc_{next(_names)}")
 
@@ -169,7 +177,8 @@ def failure(executable: Executable, number: int, index: int, size: int) -> BaseE
         return interrupts.raised(index)
     if number == OUT_OF_MEMORY:
         return MemoryError("there is not enough memory for the tape of a loop")
-    return failed_check(executable.sites[number - 1], index, size)
+    site = executable.sites[number - 1]
+    return callbacks.raised(site) if site.axis == CALLED else failed_check(site, index, size)
 
 
 def failed_check(site: Site, index: int, size: int) -> GraphcError:

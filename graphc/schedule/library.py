@@ -52,7 +52,7 @@ class _Steps:
 
     def __init__(self, builder: Builder, node: Node, rule: lowering.Library) -> None:
         self.builder, self.node = builder, node
-        lead = node.shape[: len(node.shape) - rule.rank]
+        lead = () if rule.rank is None else node.shape[: len(node.shape) - rule.rank]
         self.stack = tuple(builder.axis(size) for size in lead)
         self.body: list[Statement] = []
         self._place = tuple(axis.position for axis in self.stack)

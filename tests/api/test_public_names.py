@@ -17,9 +17,10 @@ def _words(text: str) -> list[str]:
 
 CONTRACT = _words("""
 Graph placeholder variable constant zeros ones full arange eye assign group gradients
-stop_gradient jvp jacobian hessian hvp vmap check_gradients custom_gradient checkpoint Session
-while_loop scan cond split rsqrt sigmoid erf einsum einsum_path matvec one_hot scatter_add pad
-sum matmul permute_dims concat take where astype float32 float64 int8 int16 int32 int64 uint8 bool
+stop_gradient jvp jacobian hessian hvp vmap check_gradients custom_gradient checkpoint py_call
+Session while_loop scan cond split rsqrt sigmoid erf einsum einsum_path matvec one_hot scatter_add
+pad sum matmul permute_dims concat take where astype float32 float64 int8 int16 int32 int64
+uint8 bool
 """)
 
 ARRAY_API = _words("""

@@ -12,8 +12,9 @@ from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, memory_type, register_type
-from graphc.ir.dims import Size
+from graphc.ir.dims import Dim, Size
 from graphc.ir.dtypes import DType
+from graphc.ops.callbacks import Entry
 from graphc.schedule.calls import Call, Pointer
 from graphc.schedule.kernel import Kernel
 
@@ -33,7 +34,9 @@ _MOST = I64(2**31 - 1)
 
 
 def symbol_name(routine: str, dtype: DType) -> str:
-    """What the routine for a dtype is called in the library."""
+    """What the routine for a dtype is called in the library; a Python function has a name."""
+    if isinstance(routine, Entry):
+        return routine
     letter = "s" if dtype.bits == 32 else "d"
     if routine in _BLAS:
         return f"scipy_cblas_{letter}{routine}"
@@ -44,6 +47,23 @@ def imported(kernels: Iterable[Kernel]) -> tuple[str, ...]:
     """The names of all routines that kernels call."""
     calls = (s for kernel in kernels for s in kernel.statements() if isinstance(s, Call))
     return tuple(sorted({symbol_name(call.routine, call.dtype) for call in calls}))
+
+
+def _called_back(elements: Elements, call: Call) -> ir.Value:
+    """Call a Python function, with addresses and sizes."""
+    given = [_address(elements, pointer) for pointer in call.pointers()]
+    given += [elements.size(part) for part in call.given if isinstance(part, int | Dim)]
+    types = [POINTER] * len(call.pointers()) + [I64] * (len(given) - len(call.pointers()))
+    module = elements.scopes.function.module
+    known = module.globals.get(call.routine)
+    function = known or ir.Function(module, ir.FunctionType(I32, types), name=call.routine)
+    return elements.builder.call(function, given)
+
+
+def _address(elements: Elements, pointer: Pointer) -> ir.Value:
+    base, element = elements.buffers[pointer.buffer]
+    offset = elements.size(pointer.offset)
+    return elements.builder.gep(base, [offset], source_etype=memory_type(element))
 
 
 def emit(elements: Elements, call: Call) -> None:
@@ -61,6 +81,8 @@ def emit(elements: Elements, call: Call) -> None:
 
 
 def _called(elements: Elements, call: Call) -> ir.Value:
+    if isinstance(call.routine, Entry):
+        return _called_back(elements, call)
     takes, is_blas = _TAKES[call.routine], call.routine in _BLAS
     given = [I32(_BY_COLUMNS)]
     types = [I32]
@@ -80,8 +102,7 @@ def _argument(
 ) -> ir.Value:
     builder = elements.builder
     if isinstance(part, Pointer):
-        base, element = elements.buffers[part.buffer]
-        return builder.gep(base, [elements.size(part.offset)], source_etype=memory_type(element))
+        return _address(elements, part)
     if isinstance(part, str):
         return I32(_NUMBERS[part]) if is_blas else I8(ord(part))
     if kind == "f":
