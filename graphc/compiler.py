@@ -125,6 +125,7 @@ def compile_graph(
             steps[stage]()
             if stage == stop:
                 break
+    dims.forget()
     return made
 
 

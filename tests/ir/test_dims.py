@@ -21,6 +21,7 @@ from graphc.ir.dims import (
     divide,
     evaluate,
     floordiv,
+    forget,
     is_nonnegative,
     is_within,
     maximum,
@@ -402,3 +403,15 @@ def test_positions_in_blocks_are_within(block: int) -> None:
     assert is_within(start + row, n)
     assert not is_within(start + row, n - 1)
     assert is_nonnegative(block - minimum(block, n - start))
+
+
+def test_divisions_are_remembered_and_let_go() -> None:
+    """By what the dims are, the bounds of their symbols included."""
+    forget()
+    n, bounded = symbol("n"), symbol("n", 7)
+    assert floordiv(n + 8, 8) is floordiv(symbol("n") + 8, 8)
+    assert floordiv(n, 8) == dims.of_atom(dims.Quotient(n, 8)) and floordiv(bounded, 8) == 0
+    assert remainder(n, 8) != n and remainder(bounded, 8) == bounded
+    assert floordiv.cache_info().currsize > 0 and remainder.cache_info().currsize > 0
+    forget()
+    assert floordiv.cache_info().currsize == remainder.cache_info().currsize == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 from graphc.errors import DimError
@@ -235,6 +236,11 @@ def of_atom(atom: Atom) -> Dim:
     return Dim({(atom,): 1})
 
 
+#: Divisions whose results are remembered: a compilation does the same few again and again.
+_REMEMBERED = 4096
+
+
+@lru_cache(_REMEMBERED)
 def floordiv(numerator: Size, denominator: Size) -> Size:
     """floor(numerator / denominator), simplified where the division comes out even.
 
@@ -246,6 +252,7 @@ def floordiv(numerator: Size, denominator: Size) -> Size:
     return quotient + of_atom(Quotient(rest, denominator))
 
 
+@lru_cache(_REMEMBERED)
 def remainder(numerator: Size, denominator: Size) -> Size:
     """numerator modulo denominator, simplified where the division comes out even.
 
@@ -255,6 +262,12 @@ def remainder(numerator: Size, denominator: Size) -> Size:
     if rest == 0 or is_within(rest, denominator):
         return rest
     return of_atom(Remainder(rest, denominator))
+
+
+def forget() -> None:
+    """Let go of remembered divisions, and of the expressions whose values were divided."""
+    floordiv.cache_clear()
+    remainder.cache_clear()
 
 
 def _divide_positive(numerator: Size, denominator: Size) -> tuple[Size, Size]:
