@@ -34,10 +34,7 @@ class _Order:
             for argument, buffer in zip(launch.kernel.arguments, launch.operands, strict=True)
             if argument.written
         }
-        self.needs = [
-            {writer[b] for b in launch.operands if writer.get(b, k) != k}
-            for k, launch in enumerate(launches)
-        ]
+        self.needs = _needs(launches)
         self.wishes = self._wishes(launches, graph, writer)
 
     def _wishes(
@@ -100,6 +97,28 @@ class _Order:
             seen |= fresh
             pending.extend(fresh)
         return False
+
+
+def _needs(launches: Sequence[Launch]) -> list[set[int]]:
+    """For each launch those that have to be before it.
+
+    They have written what it reads. A loop that is one launch writes its state over what another
+    one has put there: that one, and who has read it, come before.
+    """
+    needs: list[set[int]] = []
+    writer: dict[Temporary, int] = {}
+    readers: dict[Temporary, set[int]] = {}
+    for k, launch in enumerate(launches):
+        needs.append({writer[buffer] for buffer in launch.operands if buffer in writer})
+        pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
+        for argument, buffer in pairs:
+            if argument.written:
+                needs[k] |= readers.pop(buffer, set())
+                writer[buffer] = k
+            else:
+                readers.setdefault(buffer, set()).add(k)
+        needs[k].discard(k)
+    return needs
 
 
 def _turned_around(edges: Sequence[set[int]]) -> list[set[int]]:

@@ -57,6 +57,9 @@ CASES: list[tuple[list[Step], dict[str, str], str]] = [
     ([("v", "a", False), ("a", "b", True)], {"v": "a"}, "ab"),
     ([("v", "a", False), ("x", "b", False), ("x", "c", False)], {"v": "a"}, "abc"),
     ([("u", "a", False), ("v", "b", False)], {"v": "a", "u": "b"}, "ab"),  # swapped
+    # a state: set, read, written over by a loop, and read again
+    ([("x", "s", False), ("s", "a", False), ("v", "s", False), ("sa", "b", False)],
+     {"v": "b"}, "sasb"),
     ([("vu", "a", False), ("u", "b", False)], {"v": "a", "u": "b"}, "ab"),
     ([("v", "a", False), ("vu", "b", False)], {"v": "a", "u": "b"}, "ba"),
     # the step of a goes after c; b goes on, since nobody else reads u

@@ -92,3 +92,26 @@ def test_what_was_scheduled_for_what_is_kept() -> None:
     assert all(node in everything for launch in made.launches for node in written(launch))
     x = next(node for node in graph.nodes if node.name == "x")
     assert made.buffers[otherwise.graph.placeholders[0]] is x
+
+
+def test_a_loop_that_is_one_launch_comes_after_what_sets_its_state() -> None:
+    """What replaces variables is moved behind others, where no region keeps all in order."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(5, 3, 4)), rng.normal(size=(4, 4))
+    with gc.Graph() as graph:
+        rows = gc.constant(x)
+        weights = gc.variable(w, name="w")
+        zero = gc.zeros((3, 4), dtype=gc.float64)
+        (last, _), _ = gc.scan(
+            lambda state, row: ((state[0] + state[1], state[0] @ weights + row), None),
+            (zero, zero),
+            rows,
+        )
+        loss = gc.mean(gc.square(last))
+        train = gc.optim.SGD(0.01).minimize(loss)
+    found = []
+    for reference in (True, False):
+        with gc.Session(graph, reference=reference) as session:
+            losses = [session.run([loss, train])[0] for _ in range(3)]
+            found.append([*losses, *session.get_value(weights).ravel()])
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-12)
