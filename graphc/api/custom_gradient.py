@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import update_wrapper
-from typing import Any
+from typing import Any, overload
 
 from graphc.api.blame import blamed, fail_attribute, fail_dtype, fail_gradient, fail_shape
 from graphc.api.broadcasting import fitted
@@ -60,9 +60,21 @@ class CustomGradient:
         return traced.form.of(graph.tensor(part) for part in results(node))
 
 
+@overload
+def custom_gradient(
+    function: Callable[..., Any], *, vjp: Rule | None = None, jvp: Rule | None = None
+) -> CustomGradient: ...
+
+
+@overload
+def custom_gradient(
+    function: None = None, *, vjp: Rule | None = None, jvp: Rule | None = None
+) -> Callable[[Callable[..., Any]], CustomGradient]: ...
+
+
 def custom_gradient(
     function: Callable[..., Any] | None = None, *, vjp: Rule | None = None, jvp: Rule | None = None
-) -> Any:
+) -> CustomGradient | Callable[[Callable[..., Any]], CustomGradient]:
     """A function of tensors whose derivatives are those that are given, not those of its ops.
 
     `vjp(arguments, results, cotangents)` returns cotangents of the arguments; `jvp(arguments,

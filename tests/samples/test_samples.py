@@ -40,7 +40,7 @@ def test_digits_are_read_and_figures_repeat(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "findings"), [("automatic_differentiation.py", 20), ("ode.py", 50)]
+    ("name", "findings"), [("automatic_differentiation.py", 20), ("newton.py", 14), ("ode.py", 50)]
 )
 def test_all_that_is_found_is_right(name: str, findings: int) -> None:
     assert _right(_run(name)) >= findings
