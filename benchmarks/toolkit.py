@@ -37,6 +37,44 @@ class Toolkit:
         """The function's value and, for each primal, its derivative weighted by the cotangent."""
         raise NotImplementedError(f"{type(self).__name__} has no derivatives")
 
+    def jacobian(self, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        """All derivatives of a function of a few numbers, forward; of shape y.shape + x.shape."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives")
+
+    def directional(
+        self, function: Callable[[Tensor], Tensor], x: Tensor, direction: Tensor
+    ) -> Tensor:
+        """The derivative of a function along a direction."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives")
+
+    def blocks(
+        self, function: Callable[..., Tensor], rows: Sequence[Tensor], constant: Tensor
+    ) -> list[Tensor]:
+        """For every row of some tensors (and one more) its own Jacobian by each, in reverse."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives")
+
+    def scan(self, step: Callable[..., Any], first: Any, rows: Tensor) -> Tensor:
+        """The ys of `state, y = step(state, row)` for row after row, stacked."""
+        raise NotImplementedError(f"{type(self).__name__} has no loops")
+
+    def literal(self, array: Any) -> Tensor:
+        """A tensor of known numbers."""
+        return self.namespace.asarray(array)
+
+    def picked(self, x: Tensor, indices: Any, axis: int) -> Tensor:
+        """What lies at some places of an axis."""
+        return self.namespace.take(x, indices, axis=axis)
+
+    def sum_last(self, x: Tensor) -> Tensor:
+        """The sum along the last axis, which is kept."""
+        return self.namespace.sum(x, axis=-1, keepdims=True)
+
+    def stack(self, parts: Sequence[Tensor], axis: int) -> Tensor:
+        return self.namespace.stack(parts, axis=axis)
+
+    def concat(self, parts: Sequence[Tensor], axis: int) -> Tensor:
+        return self.namespace.concat(parts, axis=axis)
+
     def descended(
         self, weights: Sequence[Tensor], gradients: Sequence[Tensor], rate: float
     ) -> list[Tensor]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.families import (
+    adbench,
     attention,
     calls,
     convolutional,
@@ -33,6 +34,7 @@ FAMILIES: dict[str, tuple[Workload, ...]] = {
     "transformer": transformer.FAMILY,
     "mixture": mixture.FAMILY,
     "recurrent": recurrent.FAMILY,
+    "adbench": adbench.FAMILY,
     "calls": calls.FAMILY,
     "layouts": layouts.FAMILY,
     "short_rows": short_rows.FAMILY,

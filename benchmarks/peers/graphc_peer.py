@@ -36,6 +36,21 @@ class GraphcToolkit(Toolkit):
         value = function(*primals)
         return value, self.namespace.gradients(value, list(primals), grad_ys=cotangent)
 
+    def jacobian(self, function: Callable[[Any], Any], x: Any) -> Any:
+        return self.namespace.jacobian(function(x), x, mode="forward")
+
+    def directional(self, function: Callable[[Any], Any], x: Any, direction: Any) -> Any:
+        return self.namespace.jvp(function(x), x, direction)[0]
+
+    def blocks(self, function: Callable[..., Any], rows: Sequence[Any], constant: Any) -> list[Any]:
+        def of_one(*row: Any) -> Any:
+            return self.namespace.jacobian(function(*row), [*row[:-1]], mode="reverse")
+
+        return [*self.namespace.vmap(of_one)(*rows, constant)]
+
+    def scan(self, step: Callable[..., Any], first: Any, rows: Any) -> Any:
+        return self.namespace.scan(step, first, rows)[1]
+
     def sigmoid(self, x: Any) -> Any:
         return self.namespace.sigmoid(x)
 

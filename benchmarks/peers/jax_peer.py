@@ -32,6 +32,19 @@ class JaxToolkit(Toolkit):
         seed = self.namespace.ones_like(value) if cotangent is None else cotangent
         return value, [*pullback(seed)]
 
+    def jacobian(self, function: Callable[[Any], Any], x: Any) -> Any:
+        return self.jax.jacfwd(function)(x)
+
+    def directional(self, function: Callable[[Any], Any], x: Any, direction: Any) -> Any:
+        return self.jax.jvp(function, (x,), (direction,))[1]
+
+    def blocks(self, function: Callable[..., Any], rows: Sequence[Any], constant: Any) -> list[Any]:
+        of_one = self.jax.jacrev(function, argnums=tuple(range(len(rows))))
+        return [*self.jax.vmap(of_one)(*rows, constant)]
+
+    def scan(self, step: Callable[..., Any], first: Any, rows: Any) -> Any:
+        return self.jax.lax.scan(step, first, rows)[1]
+
     def sigmoid(self, x: Any) -> Any:
         return self.jax.nn.sigmoid(x)
 

@@ -32,6 +32,38 @@ class TorchToolkit(Toolkit):
             gradients = torch.autograd.grad(value, leaves, cotangent)
         return value.detach(), [*gradients]
 
+    def jacobian(self, function: Callable[[Any], Any], x: Any) -> Any:
+        return self.namespace.func.jacfwd(function)(x)
+
+    def directional(self, function: Callable[[Any], Any], x: Any, direction: Any) -> Any:
+        return self.namespace.func.jvp(function, (x,), (direction,))[1]
+
+    def blocks(self, function: Callable[..., Any], rows: Sequence[Any], constant: Any) -> list[Any]:
+        func = self.namespace.func
+        of_one = func.jacrev(function, argnums=tuple(range(len(rows))))
+        return [*func.vmap(of_one)(*rows, constant)]
+
+    def scan(self, step: Callable[..., Any], first: Any, rows: Any) -> Any:
+        """A loop of Python's, as PyTorch has no other with derivatives."""
+        state, found = first, []
+        for row in self.namespace.unbind(rows):
+            state, y = step(state, row)
+            found.append(y)
+        return self.namespace.stack(found)
+
+    def literal(self, array: Any) -> Any:
+        return self.namespace.from_numpy(array)
+
+    def picked(self, x: Any, indices: Any, axis: int) -> Any:
+        given = self.namespace.as_tensor(indices)
+        return self.namespace.index_select(x, axis, given)
+
+    def stack(self, parts: Sequence[Any], axis: int) -> Any:
+        return self.namespace.stack([*parts], dim=axis)
+
+    def concat(self, parts: Sequence[Any], axis: int) -> Any:
+        return self.namespace.cat([*parts], dim=axis)
+
     def descended(self, weights: Sequence[Any], gradients: Sequence[Any], rate: float) -> list[Any]:
         """In place and all at once, as `torch.optim.SGD(foreach=True)` does it."""
         self.namespace._foreach_add_(list(weights), list(gradients), alpha=-rate)
