@@ -10,7 +10,7 @@ from graphc.errors import AttributeValueError
 from graphc.inspection.kernels import kernels_view, launches_of
 from graphc.inspection.listing import graph_data
 from graphc.inspection.stages import Options, view
-from graphc.ir.graph import holds_graphs
+from graphc.ir.opdef import holds_graphs
 from graphc.schedule.contents import written
 from graphc.schedule.keeping import is_buffer
 from graphc.schedule.naming import names_of
