@@ -14,7 +14,7 @@ from graphc.passes.pipeline import run_passes
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(200, 32)).astype(np.float32)
-WEIGHTS = [(RNG.normal(size=(32, 32)) / 6).astype(np.float32) for _ in range(6)]
+WEIGHTS = [(RNG.normal(size=(32, 32)) / 6).astype(np.float32) for _ in range(4)]
 
 Layer = Callable[[gc.Tensor, gc.Tensor], gc.Tensor]
 LAYERS: dict[str, Layer] = {

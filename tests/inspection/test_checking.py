@@ -14,7 +14,7 @@ from graphc.inspection.gradient_check import Settings
 from graphc.inspection.loading import load
 from tests.inspection.targets import AFFINE, STOPPED, subject
 
-FIRST = Settings(second_order=False, directions=1)
+FIRST = Settings(second_order=False, directions=1, reference=True)
 
 
 def test_floating_point_placeholders_and_trained_variables_are_checked() -> None:
