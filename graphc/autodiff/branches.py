@@ -37,6 +37,20 @@ class Cotangent:
     settled: bool = True
 
 
+def seeded(seed: Node) -> Cotangent:
+    """A cotangent that is given; one that a `where` has settled still counts where that says.
+
+    So conditions go on into functions whose derivatives are accumulated by themselves.
+    """
+    if seed.op is ops.where:
+        condition, *branches = seed.inputs
+        for holds, other in zip((True, False), reversed(branches), strict=True):
+            numbers = constant_of(other)
+            if numbers is not None and not numbers.any():
+                return Cotangent(seed, ((condition, holds),))
+    return Cotangent(seed)
+
+
 class Branches:
     """The rules for cotangents with conditions, for one reverse accumulation."""
 

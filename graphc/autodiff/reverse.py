@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.autodiff.branches import Branches, Cotangent
+from graphc.autodiff.branches import Branches, Cotangent, seeded
 from graphc.errors import GradientError
 from graphc.ir.graph import topological
 from graphc.ir.location import created_at, derived_from
@@ -29,7 +29,7 @@ def cotangents(ys: Sequence[Node], xs: Sequence[Node], seeds: Sequence[Node]) ->
     arrived: dict[Node, list[Cotangent]] = {}
     for y, seed in zip(ys, seeds, strict=True):
         if y in active:
-            arrived.setdefault(y, []).append(Cotangent(seed))
+            arrived.setdefault(y, []).append(seeded(seed))
     wanted, found = set(xs), {}
     parts: dict[Node, list[Node | None]] = {}  # of nodes with several results
     branches = Branches()

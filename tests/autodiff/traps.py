@@ -174,6 +174,11 @@ def _relu(keep: Keep, x: gc.Tensor) -> gc.Tensor:
     return gc.nn.relu(gc.log(keep(x > 1e-9, x, 0.5)))
 
 
+def _taken_again(keep: Keep, x: gc.Tensor) -> gc.Tensor:
+    kept = keep(x > 0, x, 1.0)
+    return gc.where(x > 0, gc.checkpoint(lambda v: gc.sqrt(v) * gc.log(v), kept), 0)
+
+
 def as_written(condition: gc.Tensor, value: gc.Tensor, safe: float) -> gc.Tensor:
     return value
 
@@ -230,6 +235,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap("behind a gather", _gathered, (LINE,)),
     Trap("behind a running sum", _running, ((4.0, 1.0, 2.0, 0.0, 0.0),)),
     Trap("behind a sort", _sorted, ((4.0, 1.0, 2.0, 0.0, 0.0),)),
+    Trap("behind a checkpoint", _taken_again, (LINE,)),
     Trap("repeated", _repeated, ((-1.0, 0.0), (0.0))),
     Trap("relu of log", _relu, ((0.0, 2.0, 0.5),)),
 )
