@@ -108,12 +108,26 @@ class Branches:
                 for part, zeros in zip(_pulled(node, g.value), _keeps_zeros(node), strict=True)
             ]
         settled = is_linear(node.op)
-        parts = _pulled(node, self.settled(g))
         reached = self._reach.of_inputs(node, g.conditions)
+        if node.op.kind is Kind.CONTRACTION and any(reached):
+            node = self._without(node, reached)
+        parts = _pulled(node, self.settled(g))
         return [
             None if part is None else Cotangent(part, conditions, settled or not conditions)
             for part, conditions in zip(parts, reached, strict=True)
         ]
+
+    def _without(self, node: Node, reached: Sequence[Conditions]) -> Node:
+        """The product with zeros in rows and columns that do not count.
+
+        The derivative by one factor adds up products with the other one, in which zero times
+        infinity must not be among the terms.
+        """
+        pairs = zip(node.inputs, reached, strict=True)
+        factors = [
+            self.settled(Cotangent(x, conditions, not conditions)) for x, conditions in pairs
+        ]
+        return node.op(*factors, **node.attrs)
 
     def _chosen(self, node: Node, g: Cotangent) -> list[Cotangent | None]:
         """The cotangent for both branches of a `where`, each under its condition as well."""

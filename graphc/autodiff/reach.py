@@ -2,7 +2,7 @@
 
 A *condition* is a bool tensor of the cotangent's shape and what it must be. An overestimate is
 never wrong, it only lets through what is multiplied by zero; so ops of which nothing is known here,
-as products of matrices are, hand on no conditions.
+as convolutions are, hand on no conditions.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from graphc.ir.graph import CONSTANT
 from graphc.ir.node import Node
 from graphc.ir.opdef import Array, Kind, NoDerivative, OpDef, node_key
 from graphc.ir.types import Shape
+from graphc.ops.contraction import product_labels
 from graphc.ops.declaring import linear_jvp, ops, zeros_like
+from graphc.ops.labelled_products import Labels
 from graphc.ops.reductions import ones_shape
 from graphc.ops.views import broadcast_axes
 
@@ -56,6 +58,8 @@ class Reach:
         if node.op.kind is Kind.REDUCTION:
             spread = ((self._spread(node, each), holds) for each, holds in conditions)
             return [tuple(spread)]
+        if node.op.name in ("matmul", "contract"):
+            return self._of_factors(node, conditions)
         if is_linear(node.op):
             return self._through_sums(node, conditions)
         if node.op is ops.cumprod:  # what is part of a product is part of the sum that runs along
@@ -124,6 +128,39 @@ class Reach:
             some = self._one(ops.any(self._true(self.all_of(tuple(varied))), axes=axes))
             found.append((self._shaped(some, source), True))
         return tuple(found)
+
+    def _of_factors(self, node: Node, conditions: Conditions) -> list[Conditions]:
+        """Rows and columns of a product count where all that is made of them does.
+
+        That is known without a search if the condition is the same for whole rows or columns.
+        """
+        *factors, result = product_labels(node)
+        return [
+            tuple(
+                (found, holds)
+                for condition, holds in conditions
+                if (found := self._of_factor(condition, labels, result, operand)) is not None
+            )
+            for labels, operand in zip(factors, node.inputs, strict=True)
+        ]
+
+    def _of_factor(
+        self, condition: Node, labels: Labels, result: Labels, factor: Node
+    ) -> Node | None:
+        """A condition of a product as one of a factor, if it does not vary with the other one."""
+        if self._own.get(condition, False):
+            return None
+        others = [k for k, label in enumerate(result) if label not in labels]
+        single = self._unrepeated(condition, others)
+        if single is None:
+            return None
+        kept = [label for label in result if label in labels]
+        order = tuple(kept.index(label) for label in labels if label in kept)
+        if order != tuple(range(len(order))):
+            single = self._one(ops.permute_dims(single, axes=order))
+        pairs = zip(labels, factor.shape, strict=True)
+        column = tuple(size if label in kept else 1 for label, size in pairs)
+        return self._repeated(self._shaped(single, column), factor.shape)
 
     def _unrepeated(self, condition: Node, axes: Sequence[int]) -> Node | None:
         """The condition at one place along axes, if it is the same at all."""

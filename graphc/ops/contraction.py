@@ -150,6 +150,19 @@ def labels_of(product: Node) -> tuple[Labels, Labels, Labels]:
     return (*lead, "row", "inner"), (*own, "inner", "column"), (*lead, "row", "column")
 
 
+def product_labels(node: Node) -> tuple[Labels, Labels, Labels]:
+    """Labels for the axes of both factors of a product, and of the result."""
+    if node.op is not matmul:
+        return _labels(attr(node, "subscripts"))
+    left, right = (len(x.shape) for x in node.inputs)
+    *stack, row, inner, column = list(string.ascii_letters[: left + 1])
+    return (
+        (*stack, row, inner),
+        (*(stack if right > 2 else ()), inner, column),
+        (*stack, row, column),
+    )
+
+
 def _inner(node: Node) -> Labels:
     left, _, to = _labels(attr(node, "subscripts"))
     return tuple(label for label in left if label not in to)

@@ -170,6 +170,25 @@ def _repeated(keep: Keep, x: gc.Tensor, s: gc.Tensor) -> gc.Tensor:
     return gc.where(x > 0, x * scale, 0)
 
 
+def _rows_of_a_product(keep: Keep, x: gc.Tensor, w: gc.Tensor) -> gc.Tensor:
+    """Rows that are filled up with NaN, and left out of the loss."""
+    valid = np.array([True, False, True])
+    kept = x if keep is as_written else gc.where(valid[:, None], x, 0.5)
+    return gc.where(valid, gc.sum(gc.tanh(kept @ w), axis=-1), 0)
+
+
+def _columns_of_a_product(keep: Keep, x: gc.Tensor, w: gc.Tensor) -> gc.Tensor:
+    valid = np.array([False, True])
+    kept = w if keep is as_written else gc.where(valid, w, 0.5)
+    return gc.where(valid, gc.einsum("ab,bc->ac", x, kept) ** 2, 0)
+
+
+def _stacked_product(keep: Keep, x: gc.Tensor, w: gc.Tensor) -> gc.Tensor:
+    valid = np.array([True, False])[:, None, None]
+    kept = x if keep is as_written else gc.where(valid, x, 0.5)
+    return gc.where(valid, gc.exp(gc.einsum("nab,bc->nca", kept, w)), 0)
+
+
 def _relu(keep: Keep, x: gc.Tensor) -> gc.Tensor:
     return gc.nn.relu(gc.log(keep(x > 1e-9, x, 0.5)))
 
@@ -236,6 +255,16 @@ TRAPS: tuple[Trap, ...] = (
     Trap("behind a running sum", _running, ((4.0, 1.0, 2.0, 0.0, 0.0),)),
     Trap("behind a sort", _sorted, ((4.0, 1.0, 2.0, 0.0, 0.0),)),
     Trap("behind a checkpoint", _taken_again, (LINE,)),
+    Trap("rows of a product", _rows_of_a_product, (((1, 2), (NAN, INF), (3, 1)), ((1, 2), (3, 4)))),
+    Trap("columns of a product", _columns_of_a_product, (((1, 2), (3, 1)), ((INF, 2), (3, 4)))),
+    Trap(
+        "a stack of products",
+        _stacked_product,
+        (
+            (((0.1, 0.2), (0.3, 0.1)), ((NAN, 1), (INF, 2))),
+            ((1, 2), (3, 4)),
+        ),
+    ),
     Trap("repeated", _repeated, ((-1.0, 0.0), (0.0))),
     Trap("relu of log", _relu, ((0.0, 2.0, 0.5),)),
 )
