@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 
 from graphc.ir import scalar
 from graphc.ir.dtypes import FLOATS
@@ -86,35 +87,41 @@ def _formula(order: int, is_scaled: bool) -> Callable[[Expr], Expr]:
     return formula
 
 
-def _integral(order: int, size: float) -> float:
-    """exp(-x)*I(x) by the trapezoidal rule (DLMF 10.32.2): exact to rounding as it is periodic."""
-    count = 200
-    angles = [math.pi * k / count for k in range(count + 1)]
-    parts = [math.exp(size * (math.cos(a) - 1)) * math.sin(a) ** (2 * order) for a in angles]
-    mean = (math.fsum(parts) - (parts[0] + parts[-1]) / 2) / count
-    return mean * size if order else mean
-
-
-def _asymptotic(order: int, size: float) -> float:
-    """exp(-x)*I(x) of large x (DLMF 10.40.1)."""
-    term = total = 1.0
-    for k in range(1, 25):
-        term *= -(4 * order - (2 * k - 1) ** 2) / (k * 8 * size)
+def _series(order: int, size: Decimal) -> Decimal:
+    """I(x) by the power series (DLMF 10.25.2)."""
+    quarter = size * size / 4
+    term = total = (size / 2) ** order if order else Decimal(1)
+    k = 0
+    while term > total * Decimal("1e-30"):
+        k += 1
+        term *= quarter / (k * (k + order))
         total += term
-    return total / math.sqrt(2 * math.pi * size)
+    return total
+
+
+def _asymptotic(order: int, size: Decimal) -> Decimal:
+    """exp(-x)*I(x) of large x (DLMF 10.40.1)."""
+    term = total = Decimal(1)
+    for k in range(1, 25):
+        term *= -Decimal(4 * order - (2 * k - 1) ** 2) / (k * 8 * size)
+        total += term
+    return total / (2 * Decimal(math.pi) * size).sqrt()
 
 
 def _element(order: int, is_scaled: bool) -> Callable[[float], float]:
+    """Computed with 40 digits, since the functions' condition grows with their argument."""
+
     def element(x: float) -> float:
-        size = abs(x)
         if math.isnan(x):
             return x
-        if math.isinf(x):
-            value = 0.0 if is_scaled else math.inf
-        else:
-            value = (_integral if size <= 30 else _asymptotic)(order, size)
-            if not is_scaled:
-                value = math.inf if size > 720 else value * math.exp(size / 2) * math.exp(size / 2)
+        size = Decimal(abs(x))
+        with localcontext(Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN)):
+            if math.isinf(x) or (size > 750 and not is_scaled):
+                value = 0.0 if is_scaled else math.inf
+            elif size <= 200:
+                value = float(_series(order, size) * ((-size).exp() if is_scaled else 1))
+            else:
+                value = float(_asymptotic(order, size) * (1 if is_scaled else size.exp()))
         return math.copysign(value, x) if order else value
 
     return element

@@ -13,7 +13,7 @@ from graphc.ir.scalar import Expr
 from graphc.ops.algebra import mul, square
 from graphc.ops.approximations import horner, in_float64, number
 from graphc.ops.declaring import elementwise, formula_element, ops
-from graphc.ops.special import by_element
+from graphc.ops.special import by_element, erfcx_element
 
 # Rational approximations, with relative errors below 1e-16, of the quantile of a normal
 # distribution. Source: Wichura, "Algorithm AS 241: The Percentage Points of the Normal
@@ -87,10 +87,16 @@ def _ndtri(p: Expr) -> Expr:
 
 
 def _erfc_inverse(tail: float) -> float:
-    """The number with erfc(x) = tail <= 1, by bisection."""
-    low, high = 0.0, 28.0
+    """The number with erfc(x) = tail <= 1, by bisection; of logarithms where both are small."""
+    is_small = tail < 1e-3
+    wanted = math.log(tail) if is_small else tail
+
+    def value(x: float) -> float:
+        return math.log(erfcx_element(x)) - x * x if is_small else math.erfc(x)
+
+    low, high = 0.0, 40.0
     while low < (middle := (low + high) / 2) < high:
-        low, high = (middle, high) if math.erfc(middle) > tail else (low, middle)
+        low, high = (middle, high) if value(middle) > wanted else (low, middle)
     return high
 
 

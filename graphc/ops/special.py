@@ -56,7 +56,7 @@ def _erfcx_formula(x: Expr) -> Expr:
     return scalar.select(scalar.compare("gt", x, number(_ASYMPTOTIC)), far, grown)
 
 
-def _erfcx(x: float) -> float:
+def erfcx_element(x: float) -> float:
     """Up to 2 from the parts of x*x, beyond by a continued fraction (DLMF 7.9.2)."""
     if math.isnan(x):
         return x
@@ -113,7 +113,7 @@ elementwise(
 )  # fmt: skip
 elementwise(
     "erfcx", "exp(x*x)*erfc(x), which is neither 0 for large x nor infinite.", dtypes=FLOATS,
-    reference=by_element(_erfcx), lowering=formula_element(_erfcx_formula),
+    reference=by_element(erfcx_element), lowering=formula_element(_erfcx_formula),
     derivative=(lambda g, r, x: mul(g, sub(mul(mul(x, 2.0), r), _TWO_OVER_ROOT_PI)),), cost=80,
 )  # fmt: skip
 elementwise(

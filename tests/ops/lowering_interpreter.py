@@ -31,6 +31,8 @@ class Evaluation:
     symbols: Mapping[str, Any]
     buffers: Sequence[Array]
     out_of_range: list[object] = field(default_factory=list)
+    #: What has been evaluated: expressions share parts, and some share them many times over.
+    known: dict[Expr, Array] = field(default_factory=dict)
 
     def size(self, size: Size) -> Any:
         """A size or position, as an int or an array over the loops."""
@@ -59,6 +61,12 @@ class Evaluation:
                 return self.expr(value)
 
     def expr(self, expr: Expr) -> Array:
+        found = self.known.get(expr)
+        if found is None:
+            found = self.known[expr] = self._evaluated(expr)
+        return found
+
+    def _evaluated(self, expr: Expr) -> Array:
         special = {
             "const": lambda: np.asarray(scalar.constant_value(expr), expr.dtype.numpy),
             "index": lambda: np.asarray(self.size(expr.data), np.int64),
@@ -89,7 +97,7 @@ class Evaluation:
 
 
 def _registered(name: str) -> Callable[..., Any]:
-    return lambda expr, *args: REGISTRY[name].reference({}, *args)
+    return lambda expr, *args: REGISTRY[name].reference({}, *np.broadcast_arrays(*args))
 
 
 #: Scalar operations by name: those of elementwise ops, and a few more.
@@ -180,8 +188,8 @@ def _compute(node: Node, at: Evaluation) -> Array:
             np.add.at(result.reshape(-1), np.broadcast_to(offset, grid.shape), added)
             return result
         case Scan(combiner, axis):
-            running = {"sum": np.cumsum, "prod": np.cumprod}[combiner]
-            return running(at.buffers[0], axis(node), dtype=node.dtype.numpy)
+            running = {"sum": np.add, "prod": np.multiply, "max": np.maximum}[combiner]
+            return running.accumulate(at.buffers[0], axis(node), dtype=node.dtype.numpy)
         case Sort(axis, positions):
             function = np.argsort if positions else np.sort
             return function(at.buffers[0], axis(node), kind="stable")

@@ -35,7 +35,7 @@ POINTWISE = [case for case in CASES if isinstance(case.op.lowering, Pointwise)]
 EXACT_SCALARS = {
     "const", "index", "load", "checked", "select", "cast", "and", "or", "xor", "not", "eq", "ne",
     "lt", "le", "gt", "ge", "add", "sub", "mul", "div", "neg", "abs", "sqrt", "fma", "floor",
-    "ceil", "trunc", "round", "maximum", "minimum", "shift_left", "shift_right",
+    "ceil", "trunc", "round", "maximum", "minimum", "copysign", "shift_left", "shift_right",
 }  # fmt: skip
 #: Elementwise ops that are not exact though nothing in them is transcendental, and why.
 NOT_EXACT = {
