@@ -9,13 +9,16 @@ INSTALLED := $(VENV)/.installed
 # The programs graphc is compared with: PyTensor's numba pins an llvmlite of its own.
 PEERS := .bench-venv
 PEERS_INSTALLED := $(PEERS)/.installed
+# PyTorch, whose operator samples graphc is judged by.
+JUDGE := .conformance-venv
+JUDGE_INSTALLED := $(JUDGE)/.installed
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format fuzz sweep bench bench-env clean
+.PHONY: help venv demo test lint format fuzz sweep bench bench-env conformance clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' Makefile
 
 venv: $(INSTALLED) ## Make .venv with graphc and its test tools (again when pyproject.toml changes)
 
@@ -58,7 +61,15 @@ $(PEERS_INSTALLED): pyproject.toml
 	$(PEERS)/$(SCRIPTS)/python benchmarks/install_peers.py
 	@touch $@
 
-clean: ## Remove .venv, caches and build products (.bench-venv stays)
+conformance: $(JUDGE_INSTALLED) ## Judge every op by PyTorch's samples (minutes; see docs/conformance.md)
+	$(JUDGE)/$(SCRIPTS)/python -m conformance --report docs/conformance.md
+
+$(JUDGE_INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(JUDGE)
+	$(JUDGE)/$(SCRIPTS)/python -m pip install --quiet --disable-pip-version-check --editable '.[conformance]'
+	@touch $@
+
+clean: ## Remove .venv, caches and build products (.bench-venv and .conformance-venv stay)
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
