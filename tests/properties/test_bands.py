@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc import compiler
 from graphc.ir.dtypes import DType
+from graphc.schedule import lowering
 
 Array = np.ndarray[Any, Any]
 
@@ -118,6 +118,6 @@ def results(seed: int, threads: int) -> list[Array]:
 )
 def test_bands_change_no_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with_bands = results(seed, 2)
-    monkeypatch.setattr(compiler, "in_bands", lambda graph: (graph, ()))
+    monkeypatch.setattr(lowering, "in_bands", lambda graph: (graph, ()))
     for one, other in zip(with_bands, results(seed, 1), strict=True):
         np.testing.assert_array_equal(one, other)
