@@ -20,7 +20,11 @@ RECORDED: list[tuple[str, Turn, list[str]]] = [
     ("a state", lambda c, x, w: c * c + x, ["placeholder"]),
     ("a costly value", lambda c, x, w: gc.exp(c) + x, ["exp"]),
     ("cheap values again", lambda c, x, w: gc.square(c + x) * w, ["placeholder"]),
-    ("what several cheap values need", lambda c, x, w: gc.square(gc.exp(c) + gc.sin(c)), ["cos", "exp", "sin"]),
+    (
+        "what several cheap values need",
+        lambda c, x, w: gc.square(gc.exp(c) + gc.sin(c)),
+        ["cos", "exp", "sin"],
+    ),
     ("a product", lambda c, x, w: gc.tanh(w @ c + x), ["reshape", "tanh"]),
 ]
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import wraps
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +21,8 @@ from graphc.ops import ops
 
 _MARGIN = 0.05  # how far floats stay from the points that an Arg tells to avoid
 
+
+Test = Callable[..., None]
 
 #: Ops that add or multiply many elements, in an order of their own.
 ACCUMULATING = (
@@ -192,6 +197,30 @@ def with_symbols(case: Case) -> tuple[list[Shape], dict[str, int]]:
     return shapes, {f"n{size}": size for size in found}
 
 
-def parametrized(cases: Sequence[Case]) -> pytest.MarkDecorator:
-    """One test for each case, named after it."""
-    return pytest.mark.parametrize("case", cases, ids=str)
+def parametrized(cases: Sequence[Case]) -> Callable[[Test], Test]:
+    """One test for each op, named after it, of all its cases; what fails tells of which one.
+
+    There are so many cases that a test for each would take longer to count than to run.
+    """
+    by_op: dict[str, list[Case]] = {}
+    for case in cases:
+        by_op.setdefault(case.op.name, []).append(case)
+
+    def decorate(test: Test) -> Test:
+        @wraps(test)
+        def of_all(*, cases: Sequence[Case], **others: Any) -> None:
+            for case in cases:
+                try:
+                    test(case=case, **others)
+                except Exception as error:
+                    error.add_note(f"case {case}")
+                    raise
+
+        own = inspect.signature(test)
+        parameters = [
+            p.replace(name="cases") if p.name == "case" else p for p in own.parameters.values()
+        ]
+        of_all.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return pytest.mark.parametrize("cases", by_op.values(), ids=list(by_op))(of_all)
+
+    return decorate
