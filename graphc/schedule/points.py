@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
@@ -9,6 +11,7 @@ from graphc.ir.scalar import Expr, Index
 from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
+from graphc.schedule.ranges import moved, ranges
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
     Axis,
@@ -41,8 +44,26 @@ def point_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ..
             target = builder.argument(node, written=True)
             body.append(Store(target, linearize(index, node.shape), value))
     axes, statements = collapse(domain, tuple(body))
+    parts = ranges(axes[-1], statements) if len(axes) > 1 else []
+    if parts:
+        inner = _in_ranges(builder, statements, axes[-1], parts)
+        return builder.kernel(nest(axes[:-1], inner, vector=False), parallel=True)
     together = not _extents_differ(axes, statements)
     return builder.kernel(nest(axes, statements, vector=together), parallel=bool(axes))
+
+
+def _in_ranges(
+    builder: Builder, body: tuple[Statement, ...], axis: Axis, parts: list[tuple[int, int]]
+) -> tuple[Loop, ...]:
+    """Loops over ranges of an axis; one for all of the same length, which share what they read."""
+    lengths = {end - first for first, end in parts}
+    together = [parts] if len(lengths) == 1 else [[part] for part in parts]
+    loops = []
+    for ranges_ in together:
+        part = builder.axis(ranges_[0][1] - ranges_[0][0])
+        stores = (moved(body, axis, first, part) for first, _ in ranges_)
+        loops.append(Loop(part, tuple(chain.from_iterable(stores)), vector=True))
+    return tuple(loops)
 
 
 def _extents_differ(axes: tuple[Axis, ...], body: tuple[Statement, ...]) -> bool:
