@@ -90,20 +90,25 @@ def seen(cameras: int, points: int, observations: int) -> tuple[Array, Array]:
     return np.arange(observations) % cameras, rng.integers(points, size=observations)
 
 
-def _cross(t: Any, a: Any, b: Any) -> Any:
-    def part(i: int, j: int) -> Any:
-        return a[..., i] * b[..., j] - a[..., j] * b[..., i]
-
-    return t.stack([part(1, 2), part(2, 0), part(0, 1)], -1)
-
-
 def _residuals(t: Any, camera: Any, point: Any, weight: Any, measured: Any) -> Any:
-    """Of one observation, or of each where there are more dims in front."""
-    turned = hand.rotated(t, camera[..., :3], point - camera[..., 3:6], _cross)
-    flat = turned[..., :2] / turned[..., 2:]
-    square = t.sum_last(flat * flat)
-    distorted = flat * (1 + camera[..., 9:10] * square + camera[..., 10:11] * square * square)
-    return weight * (measured - distorted * camera[..., 6:7] - camera[..., 7:9])
+    """Of one observation, or of each where there is a dim in front; coordinate by coordinate."""
+    axis, camera = [camera[..., k] for k in range(3)], [camera[..., k] for k in range(CAMERA)]
+    away = [point[..., k] - camera[3 + k] for k in range(3)]
+    angle = t.namespace.sqrt(axis[0] * axis[0] + axis[1] * axis[1] + axis[2] * axis[2])
+    unit = [part / angle for part in axis]
+    along = unit[0] * away[0] + unit[1] * away[1] + unit[2] * away[2]
+    cos, sin = t.namespace.cos(angle), t.namespace.sin(angle)
+    x, y, z = (
+        away[k] * cos
+        + (unit[(k + 1) % 3] * away[(k + 2) % 3] - unit[(k + 2) % 3] * away[(k + 1) % 3]) * sin
+        + unit[k] * along * (1 - cos)
+        for k in range(3)
+    )
+    x, y = x / z, y / z
+    square = x * x + y * y
+    factor = (1 + camera[9] * square + camera[10] * square * square) * camera[6]
+    errors = (measured[..., 0] - x * factor - camera[7], measured[..., 1] - y * factor - camera[8])
+    return t.stack([weight[..., 0] * error for error in errors], -1)
 
 
 def _bundle_in_blocks(t: Any, cameras: Any, points: Any, weights: Any, measured: Any) -> Any:
