@@ -34,6 +34,8 @@ from graphc.ir.dims import Size, symbol
 from graphc.ir.node import Node
 from graphc.ir.scalar import Site
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+from graphc.schedule.regions import Repeat
+from graphc.schedule.tight import LIMIT
 from graphc.schedule.work import work
 
 ENTRY = "graphc_entry"
@@ -42,10 +44,12 @@ ENTRY_TYPE = ir.FunctionType(VOID, [POINTER] * 4)
 #: `i64 clock()`: nanoseconds, from whenever. A timed entry calls it; who loads the program has it.
 CLOCK = "graphc_clock"
 
-#: A timed entry writes behind the three words of `status` when it began, and for each launch
-#: these words: when it was over, positions of its outermost loop, and how many make a piece.
-BEGIN, TRACE = 3, 4
-ENDED, POSITIONS, LENGTH, TRACE_WORDS = range(4)
+#: A timed entry writes behind the three words of `status` when it began and when the last launch
+#: was over, then for each launch these words: nanoseconds in all since what was before it, how
+#: often it ran, turns of a loop that it took in all; of the last time, positions of its outermost
+#: loop, and how many make a piece. Behind those are the last values of `found_dims`.
+BEGIN, LAST, TRACE = 3, 4, 5
+TOOK, RUNS, TURNS, POSITIONS, LENGTH, TRACE_WORDS = range(6)
 
 
 def emit_entry(
@@ -58,7 +62,7 @@ def emit_entry(
     """`void graphc_entry(table, sizes, status, pool)`, given the place of buffers and sizes.
 
     It leaves after a launch in which a check has failed, with the report in `status`. If `timed`,
-    it also notes there when launches are over; those that run together are over together.
+    it also notes there what launches take; those that run together are over together.
     """
     module = ir.Module(name=ENTRY)
     module.triple = target.triple
@@ -115,9 +119,13 @@ class _Entry:
         longest = max(map(len, self._batches), default=0)
         self._job = self._scopes.allocate(I64, Together.words(longest))
         table, _, status, _ = self._function.args
-        function = Function(self._scopes, self._elements, table, status, self._slots)
+        noted: dict[str, int] = {}
+        if self._clock is not None:
+            begin = TRACE + TRACE_WORDS * len(launches)
+            noted = {name: begin + k for k, name in enumerate(found_dims(self._schedule))}
+        function = Function(self._scopes, self._elements, table, status, self._slots, noted)
         self._regions = Regions(self._schedule, function, self._between, self._numbers[-1])
-        self._note({BEGIN: None})
+        self._begin()
         self._regions.emit()
 
     def _between(self, first: int, end: int) -> None:
@@ -133,32 +141,47 @@ class _Entry:
                 self._run(batch[0], self._contexts, self._numbers[numbers.start])
             else:
                 self._run_together(batch, self._contexts, self._job)
-            self._note(self._cuts(batch, self._contexts, numbers.start))
+            self._note(batch, numbers.start)
 
-    def _note(self, further: Mapping[int, ir.Value | None]) -> None:
-        """If timed, put words behind the status: the time where there is no other value."""
+    def _begin(self) -> None:
+        """If timed, note when the program begins."""
         if self._clock is None:
             return
         builder, status = self._scopes.builder, self._function.args[2]
         now = builder.call(self._clock, [])
-        for k, value in further.items():
-            builder.store(now if value is None else value, word(builder, status, k))
+        for k in (BEGIN, LAST):
+            builder.store(now, word(builder, status, k))
 
-    def _cuts(
-        self, batch: Sequence[Launch], contexts: ir.Value, first: int
-    ) -> dict[int, ir.Value | None]:
-        """What a timed entry notes of launches: the time, and how their loops were cut."""
+    def _note(self, batch: Sequence[Launch], first: int) -> None:
+        """If timed, note of launches that are over what they took, and how their loops were cut."""
         if self._clock is None:
-            return {}
-        builder, place = self._scopes.builder, 0
-        found: dict[int, ir.Value | None] = {}
+            return
+        builder, status, place = self._scopes.builder, self._function.args[2], 0
+        now, last = builder.call(self._clock, []), word(builder, status, LAST)
+        took = builder.sub(now, builder.load(last, typ=I64))
+        builder.store(now, last)
         for number, launch in enumerate(batch, first):
-            context, own = word(builder, contexts, place), TRACE + TRACE_WORDS * number
-            found[own + ENDED] = None
-            found[own + POSITIONS] = builder.load(word(builder, context, EXTENT), typ=I64)
-            found[own + LENGTH] = builder.load(word(builder, context, PIECE), typ=I64)
+            context, own = word(builder, self._contexts, place), TRACE + TRACE_WORDS * number
             place += self._context_words(launch)
-        return found
+            added = {TOOK: took, RUNS: I64(1), TURNS: self._turns(launch, number)}
+            for k, value in added.items():
+                total = word(builder, status, own + k)
+                builder.store(builder.add(builder.load(total, typ=I64), value), total)
+            for k, source in ((POSITIONS, EXTENT), (LENGTH, PIECE)):
+                value = builder.load(word(builder, context, source), typ=I64)
+                builder.store(value, word(builder, status, own + k))
+
+    def _turns(self, launch: Launch, number: int) -> ir.Value:
+        """The turns of a loop that a launch has taken, if it takes any."""
+        if launch.loop is None:
+            return I64(0)
+        loops = (r for r in self._schedule.regions if isinstance(r, Repeat) and r.first == number)
+        count = next((loop.count for loop in loops if loop.chunk), None)
+        if count is None:
+            return self._elements.size(launch.sized(symbol(LIMIT)))
+        builder, table = self._scopes.builder, self._function.args[0]
+        place = builder.load(word(builder, table, self._slots[count]), typ=POINTER)
+        return builder.load(place, typ=I64)
 
     def _fill(self, launch: Launch, context: ir.Value) -> None:
         """Put the kernel's own words into a context."""
@@ -225,9 +248,15 @@ class _Entry:
         return _Entered(task, symbol_names(kernel), extent, work(kernel), unit)
 
 
-def trace_words(launches: int) -> int:
-    """Words of `status` for a timed entry of so many launches."""
-    return TRACE + TRACE_WORDS * launches
+def trace_words(schedule: Schedule) -> int:
+    """Words of `status` for a timed entry."""
+    return TRACE + TRACE_WORDS * len(schedule.launches) + len(found_dims(schedule))
+
+
+def found_dims(schedule: Schedule) -> list[str]:
+    """Names of dims that are numbers of turns, which loops find."""
+    loops = (region for region in schedule.regions if isinstance(region, Repeat))
+    return list(dict.fromkeys(loop.turns for loop in loops if loop.turns))
 
 
 def checked_sites(schedule: Schedule) -> list[Site]:

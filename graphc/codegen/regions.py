@@ -8,7 +8,7 @@ whose size is found on the way grows as it is needed, and is given back when the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llvmlite import ir
 
@@ -43,13 +43,17 @@ Places = Mapping[Node | Workspace, int]
 
 @dataclass(frozen=True)
 class Function:
-    """The entry under construction: where it writes, its table and status, and places in these."""
+    """The entry under construction: where it writes, its table and status, and places in these.
+
+    `noted` are words of the status for dims that loops find, if anyone wants to know.
+    """
 
     scopes: Scopes
     elements: Elements
     table: ir.Value
     status: ir.Value
     places: Places
+    noted: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def builder(self) -> ir.IRBuilder:
@@ -172,7 +176,11 @@ class Regions:
             self._range(region.middle, region.end, inner)
             self._exchange(region)
             self._look(region)
-        self.at.scopes.bind(region.turns, self._turns_taken(region, turn))
+        turns = self._turns_taken(region, turn)
+        self.at.scopes.bind(region.turns, turns)
+        if region.turns in self.at.noted:
+            builder = self.at.builder
+            builder.store(turns, word(builder, self.at.status, self.at.noted[region.turns]))
 
     def _turns_taken(self, region: Repeat, turn: ir.Value) -> ir.Value:
         if region.count is None:

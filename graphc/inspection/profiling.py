@@ -20,6 +20,7 @@ from graphc.runtime.session_pool import SessionPool
 _LAUNCHES = (
     Column("launch", right=True),
     Column("kernel", right=True),
+    Column("runs", right=True),
     Column("time", right=True),
     Column("least", right=True),
     Column("share", right=True),
@@ -101,7 +102,10 @@ def profile_view(found: Measured) -> View:
     blocks: list[Block] = [Note(f"note: {notice}") for notice in found.notices]
     blocks.append(Note(_heading(profile), strong=True))
     rows = [row for job in profile.jobs for row in _launch_rows(found, job)]
-    blocks.append(table(_LAUNCHES, rows) if rows else Note("nothing to compute: no kernels"))
+    shown = table(_LAUNCHES, rows)
+    if not profile.repeats_launches:
+        shown = shown.without({"runs"})
+    blocks.append(shown if rows else Note("nothing to compute: no kernels"))
     products = [row for job in profile.jobs for row in _product_rows(found, job)]
     if products:
         blocks += [table(_PRODUCTS, products), Note(_peaks_text(found))]
@@ -142,7 +146,7 @@ def _launch_rows(found: Measured, job: JobProfile) -> Iterable[tuple[str, ...]]:
         computes = shortened(launch.label or ", ".join(launch.written), _WIDTH)
         pieces = str(launch.pieces)
         yield (
-            str(launch.number), str(launch.kernel), *figures, pieces, computes,
+            str(launch.number), str(launch.kernel), launch.often, *figures, pieces, computes,
             shortened(launch.lines, _WIDTH),
         )  # fmt: skip
 

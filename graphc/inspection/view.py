@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,14 @@ class Table:
         cells = [tuple(column.title for column in self.columns), *self.rows]
         widths = [max(map(len, texts)) for texts in zip(*cells, strict=True)]
         return [self._line(row, widths) for row in cells]
+
+    def without(self, titles: Collection[str]) -> Table:
+        """The table without the columns of these titles."""
+        kept = [k for k, column in enumerate(self.columns) if column.title not in titles]
+        return Table(
+            tuple(self.columns[k] for k in kept),
+            tuple(tuple(row[k] for k in kept) for row in self.rows),
+        )
 
     def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
         padded = (

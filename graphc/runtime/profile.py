@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +12,18 @@ from graphc.ir.dims import Dim
 
 #: How long what is said of one launch gets in a table.
 _WIDTH = 44
-_TITLES = ("launch", "µs", "least", "share", "GFLOP/s", "GB/s", "pieces", "computes", "lines")
+_TITLES = (
+    "launch",
+    "runs",
+    "µs",
+    "least",
+    "share",
+    "GFLOP/s",
+    "GB/s",
+    "pieces",
+    "computes",
+    "lines",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,10 @@ class LaunchProfile:
     once for reading and once for writing, `flops` the multiplications and additions of sums of
     products, of which `products` are those that are worked on in tiles. Its loop is cut into so
     many `pieces` for threads.
+
+    In a loop or branch it may run several times, or not at all: `runs` tells how often, for which
+    `bytes` and `flops` are the sums, by the sizes that it has the last time. A kernel that is a
+    loop takes several `turns` of it each time; these are all of them.
     """
 
     number: int
@@ -48,6 +63,13 @@ class LaunchProfile:
     flops: int
     pieces: int
     products: tuple[ProductSummary, ...]
+    runs: int = 1
+    turns: int = 0
+
+    @property
+    def often(self) -> str:
+        """How often it ran, in words."""
+        return f"{self.runs} ({self.turns} turns)" if self.turns else str(self.runs)
 
     @property
     def label(self) -> str:
@@ -73,7 +95,8 @@ _MOVING = {"constant", "broadcast_to", "reshape", "permute_dims", "slice", "iota
 class JobProfile:
     """Launches that the threads work on together, nearly always one, and the time they took.
 
-    `seconds` is the median of all repeats, `least_seconds` the least.
+    That is the time of all turns, where they are in a loop. `seconds` is the median of all repeats,
+    `least_seconds` the least.
     """
 
     launches: tuple[LaunchProfile, ...]
@@ -105,8 +128,9 @@ class JobProfile:
 class Profile:
     """A program's jobs in the order in which they ran, `repeats` times on up to so many threads.
 
-    `sizes` are those of symbolic dims. `seconds` is the median of whole runs, from the first
-    launch to the end of the last, `least_seconds` the least. `str()` is a table.
+    `sizes` are those of symbolic dims; of one that is found by a loop, the last. `seconds` is the
+    median of whole runs, from the first launch to the end of the last, `least_seconds` the least.
+    `str()` is a table.
     """
 
     jobs: tuple[JobProfile, ...]
@@ -141,8 +165,15 @@ class Profile:
     def __str__(self) -> str:
         head = f"{self.seconds * 1e6:,.1f} µs in the median of {self.repeats} runs"
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        rows = [row for job in self.jobs for row in self._rows(job)]
-        return "\n".join([f"{head}, {threads}", *_table(_TITLES, rows)])
+        cells = [_TITLES, *(row for job in self.jobs for row in self._rows(job))]
+        if not self.repeats_launches:
+            cells = [(*row[:1], *row[2:]) for row in cells]
+        return "\n".join([f"{head}, {threads}", *_table(cells)])
+
+    @property
+    def repeats_launches(self) -> bool:
+        """Whether some launch runs several times or never, or takes turns of a loop."""
+        return any(launch.runs != 1 or launch.turns for launch in self.launches)
 
     def _rows(self, job: JobProfile) -> Iterator[tuple[str, ...]]:
         """A row for each launch of a job, of which the first has the time of all."""
@@ -150,7 +181,8 @@ class Profile:
             measured = self._figures(job) if k == 0 else ("",) * 5
             computes = shortened(launch.label or ", ".join(launch.written), _WIDTH)
             pieces = str(launch.pieces)
-            yield str(launch.number), *measured, pieces, computes, shortened(launch.lines, _WIDTH)
+            lines = shortened(launch.lines, _WIDTH)
+            yield str(launch.number), launch.often, *measured, pieces, computes, lines
 
     def _figures(self, job: JobProfile) -> tuple[str, ...]:
         flops, speed = job.flops_a_second, job.bytes_a_second
@@ -172,13 +204,12 @@ def shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 3].rstrip(', ')}..."
 
 
-def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _table(cells: Sequence[Sequence[str]]) -> Iterator[str]:
     """Columns as wide as what they hold; all but the last two to the right."""
-    cells = [titles, *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         padded = (
-            text.ljust(width) if k >= len(titles) - 2 else text.rjust(width)
+            text.ljust(width) if k >= len(row) - 2 else text.rjust(width)
             for k, (text, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(padded).rstrip()

@@ -12,26 +12,30 @@ from graphc.codegen.executable import Role
 from graphc.codegen.products.summary import ProductSummary, summaries
 from graphc.codegen.program import (
     BEGIN,
-    ENDED,
+    LAST,
     LENGTH,
     POSITIONS,
+    RUNS,
+    TOOK,
     TRACE,
     TRACE_WORDS,
+    TURNS,
+    found_dims,
     trace_words,
 )
-from graphc.codegen.target import Target
 from graphc.compiler import Compilation, compile_graph
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ir.printer import value_names
 from graphc.runtime.call_record import is_long
 from graphc.runtime.native import Native
 from graphc.runtime.profile import ComputedNode, JobProfile, LaunchProfile, Profile
 from graphc.runtime.session_pool import SessionPool
-from graphc.schedule.contents import bytes_moved, computed, flops, is_contraction, written
+from graphc.schedule.contents import bytes_by_argument, computed, flops, is_contraction, written
 from graphc.schedule.kernel import Launch
+from graphc.schedule.naming import names_of
+from graphc.schedule.tight import FIRST, LIMIT
 
 Array = np.ndarray[Any, Any]
 
@@ -58,7 +62,7 @@ class TimedProgram:
     ) -> Profile:
         """Run so many times after once unmeasured, each time from these values of variables."""
         executable, native = self._made.executable, self._native
-        assert executable is not None
+        assert executable is not None and self._made.schedule is not None
         signature = native.signature(placeholders)
         sizes = dict(zip(executable.symbols, signature.sizes.tolist(), strict=True))
         shared = is_long(executable.work, sizes)
@@ -73,7 +77,7 @@ class TimedProgram:
         for _ in range(1 + repeats):
             for k in places:
                 np.copyto(own[k], variables[k])
-            status = np.zeros(trace_words(executable.launch_count), np.int64)
+            status = np.zeros(trace_words(self._made.schedule), np.int64)
             threads = pool.address if shared else None
             native.call(signature, placeholders, own, outputs, updates, threads, status)
             traces.append(status)
@@ -83,16 +87,17 @@ class TimedProgram:
 def _profile(made: Compilation, traces: Array, sizes: dict[str, int], threads: int) -> Profile:
     """The traces of all runs, a row for each, put to the launches."""
     assert made.schedule is not None
+    found = found_dims(made.schedule)
+    sizes |= dict(zip(found, traces[0, len(traces[0]) - len(found) :].tolist(), strict=True))
     launches = _launches(made, traces[0], sizes)
-    ends = traces[:, TRACE + ENDED :: TRACE_WORDS]
-    begin = last = traces[:, BEGIN]
+    ends = TRACE + TRACE_WORDS * len(launches)
+    took = traces[:, TRACE + TOOK : ends : TRACE_WORDS] * 1e-9
     jobs = []
     for batch in made.schedule.batches():
-        seconds = (ends[:, batch.start] - last) * 1e-9
-        last = ends[:, batch.start]
+        seconds = took[:, batch.start]
         together = tuple(launches[k] for k in batch)
         jobs.append(JobProfile(together, float(np.median(seconds)), float(seconds.min())))
-    whole = (last - begin) * 1e-9
+    whole = (traces[:, LAST] - traces[:, BEGIN]) * 1e-9
     return Profile(
         tuple(jobs), sizes, threads, len(traces), float(np.median(whole)), float(whole.min())
     )
@@ -100,40 +105,67 @@ def _profile(made: Compilation, traces: Array, sizes: dict[str, int], threads: i
 
 def _launches(made: Compilation, trace: Array, sizes: Mapping[str, int]) -> list[LaunchProfile]:
     assert made.prepared is not None and made.schedule is not None
-    names = value_names(made.prepared)
-    position = {node: k for k, node in enumerate(made.prepared.nodes)}
+    names, buffers = names_of(made.prepared, made.schedule), made.schedule.buffers
+    position = {node: k for k, node in enumerate(names)}
     numbers = {kernel.key(): k for k, kernel in enumerate(made.schedule.distinct())}
     found = []
     for number, launch in enumerate(made.schedule.launches):
-        nodes = sorted(computed(launch), key=position.__getitem__)
+        nodes = sorted(computed(launch, buffers), key=position.__getitem__)
         own = trace[TRACE + TRACE_WORDS * number :][:TRACE_WORDS]
-        known = {**sizes, **{name: dims.evaluate(size, sizes) for name, size in launch.sizes}}
+        runs, turns = int(own[RUNS]), int(own[TURNS])
+        known = {**sizes, **_own_sizes(launch, sizes)}
         found.append(
             LaunchProfile(
                 number=number,
                 kernel=numbers[launch.kernel.key()],
                 nodes=tuple(_node(node, names) for node in nodes),
-                written=tuple(names[node] for node in written(launch)),
-                bytes=dims.evaluate(bytes_moved(launch.kernel), known),
-                flops=_flops(launch, known),
-                pieces=_pieces(int(own[POSITIONS]), int(own[LENGTH])),
-                products=_products(launch, made.target, known, names),
+                written=tuple(names[node] for node in written(launch, buffers)),
+                bytes=_bytes(launch, known, runs, turns),
+                flops=_flops(launch, known) * (runs if launch.loop is None else turns),
+                pieces=_pieces(int(own[POSITIONS]), int(own[LENGTH])) if runs else 0,
+                products=_products(launch, made, known, names),
+                runs=runs,
+                turns=turns,
             )
         )
     return found
 
 
+def _own_sizes(launch: Launch, sizes: Mapping[str, int]) -> dict[str, int]:
+    """What the kernel's own sizes are; of a loop, for a single turn."""
+    if launch.loop is not None:
+        return {FIRST: 0, LIMIT: 1}
+    return {name: dims.evaluate(size, sizes) for name, size in launch.sizes}
+
+
+def _bytes(launch: Launch, sizes: Mapping[str, int], runs: int, turns: int) -> int:
+    """Bytes of all arguments each time; of those that a loop takes row by row, a row each turn."""
+    rows = {row.whole for row in launch.loop.rows} if launch.loop is not None else set()
+    total = 0
+    for size, buffer in zip(bytes_by_argument(launch.kernel), launch.operands, strict=True):
+        if buffer in rows:
+            assert isinstance(buffer, Node)
+            row = dims.evaluate(dims.product(buffer.shape[1:]), sizes) * buffer.dtype.itemsize
+            total += turns * row
+        else:
+            total += runs * dims.evaluate(size, sizes)
+    return total
+
+
 def _products(
-    launch: Launch, target: Target, sizes: Mapping[str, int], names: Mapping[Node, str]
+    launch: Launch, made: Compilation, sizes: Mapping[str, int], names: Mapping[Node, str]
 ) -> tuple[ProductSummary, ...]:
     """The products of a launch, by the names of the graph; so is a result if it is the only one."""
-    found = summaries(launch.kernel, target, sizes)
+    assert made.schedule is not None
+    found = summaries(launch.kernel, made.target, sizes)
     pairs = zip(launch.kernel.arguments, launch.operands, strict=True)
     known = {
         argument.name: names[buffer] if isinstance(buffer, Node) else "a workspace"
         for argument, buffer in pairs
     }
-    contractions = [node for node in computed(launch) if is_contraction(node)]
+    contractions = [
+        node for node in computed(launch, made.schedule.buffers) if is_contraction(node)
+    ]
     if len(found) == len(contractions) == 1:
         known[found[0].result] = names[contractions[0]]
     return tuple(product.renamed(known) for product in found)

@@ -198,6 +198,14 @@ def bytes_moved(kernel: Kernel) -> Size:
 
     Whole arguments, however little of them is read, and however often.
     """
+    total: Size = 0
+    for size in bytes_by_argument(kernel):
+        total += size
+    return total
+
+
+def bytes_by_argument(kernel: Kernel) -> list[Size]:
+    """The same for each argument by itself."""
     read = {str(expr.source) for expr in kernel.expressions() if expr.name == "load"}
     for statement in kernel.statements():
         match statement:
@@ -205,8 +213,7 @@ def bytes_moved(kernel: Kernel) -> Size:
                 read.add(target)
             case Call():
                 read.update(pointer.buffer for pointer in statement.pointers())
-    total: Size = 0
-    for argument in kernel.arguments:
-        times = (argument.name in read) + argument.written
-        total += times * argument.size * argument.dtype.itemsize
-    return total
+    return [
+        ((argument.name in read) + argument.written) * argument.size * argument.dtype.itemsize
+        for argument in kernel.arguments
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -8,7 +9,7 @@ from graphc.errors import AttributeValueError, FeedError
 from graphc.inspection.loading import load
 from graphc.inspection.profiling import Measured, measure, profile_data, profile_view
 from graphc.runtime.profile import JobProfile, Profile
-from tests.inspection.targets import AFFINE, FEEDS, subject
+from tests.inspection.targets import AFFINE, FEEDS, LOOPS, loops, subject
 from tests.runtime.test_profile import ALONE, LAYER, PROFILE, TOGETHER
 
 FOUND = Measured(PROFILE, {"f32": 320e9})
@@ -75,3 +76,24 @@ def test_errors() -> None:
         measure(subject("step"), {})
     with pytest.raises(AttributeValueError, match="median of 0 runs"):
         measure(subject("step"), FEEDS, repeat=0)
+
+
+def test_how_often_launches_ran_is_shown_where_it_differs() -> None:
+    found = measure(loops("tape"), LOOPS["tape"], repeat=2)
+    text = profile_view(found).text
+    assert re.search(r"^ *launch +kernel +runs +time ", text, re.MULTILINE)
+    assert re.search(r"^ *3 +3 +1 \(12 turns\) ", text, re.MULTILINE)
+    assert ", _turns1 = 12\n" in text
+    assert "runs  " not in profile_view(FOUND).text
+    launches = [each for job in profile_data(found)["jobs"] for each in job["launches"]]
+    assert [each["turns"] for each in launches].count(12) == 2
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_programs_with_loops_can_be_profiled(name: str) -> None:
+    for apart in (False, True):
+        found = measure(loops(name), LOOPS[name], repeat=1, apart=apart)
+        data = profile_data(found)
+        assert json.loads(json.dumps(data)) == data
+        assert "?" not in profile_view(found).text
+        assert any(each.runs != 1 or each.turns for each in found.profile.launches)

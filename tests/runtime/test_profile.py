@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from graphc.codegen.products.summary import OperandSummary, ProductSummary
 from graphc.ir.dims import symbol
@@ -38,6 +39,19 @@ def test_the_table() -> None:
         "     1  10.0    8.0  20.0%            0.8       2  exp          model.py:9",
         "     2                                          2  %2           model.py:9",
     ]
+
+
+def test_launches_that_ran_often_or_never() -> None:
+    often, never = replace(LAYER, runs=3, turns=700), replace(LAYER, number=1, runs=0, pieces=0)
+    jobs = JobProfile((often,), 40e-6, 32e-6), JobProfile((never,), 0.0, 0.0)
+    profile = Profile(jobs, {"_turns1": 700}, 1, 5, 51e-6, 40e-6)
+    assert profile.repeats_launches and not PROFILE.repeats_launches
+    assert [line[:38] for line in str(profile).splitlines()[1:]] == [
+        "launch           runs    µs  least   s",
+        "     0  3 (700 turns)  40.0   32.0  10",
+        "     1              0   0.0    0.0    ",
+    ]
+    assert profile.data()["jobs"][0]["launches"][0]["turns"] == 700
 
 
 def test_nothing_to_run() -> None:

@@ -162,3 +162,72 @@ def test_errors() -> None:
         pytest.raises(SessionError, match="only compiled programs"),
     ):
         session.profile(fetches, feeds(3))
+
+
+def test_launches_in_loops_are_counted_and_their_times_added_up() -> None:
+    """7 rows, each taken until it is small: 3 turns. The product takes what 7*3 products take."""
+    with gc.Graph() as graph:
+        xs = gc.placeholder(gc.float32, ("n", 40, 40), name="xs")
+
+        def small(x: gc.Tensor) -> gc.Tensor:
+            return gc.while_loop(lambda x, k: k < 3, lambda x, k: (gc.tanh(x @ x), k + 1), (x, 0))[
+                0
+            ]
+
+        total, _ = gc.scan(lambda c, x: (c + gc.sum(small(x)), None), gc.zeros(()), xs)
+    with gc.Session(graph, threads=1) as session:
+        profile = session.profile(total, {"xs": np.zeros((7, 40, 40), np.float32)}, repeats=2)
+    (matmul,) = [each for each in profile.launches if "matmul" in each.label]
+    assert matmul.runs == 21
+    assert profile.flops == matmul.flops == 21 * 2 * 40**3
+    assert matmul.bytes == 21 * 2 * 4 * 40 * 40  # both operands are one
+    assert {each.runs for each in profile.launches} >= {1, 7, 21, 28}  # 4 tests of 3 turns
+    assert dict(profile.sizes) == {"n": 7, "_turns1": 3}
+    assert profile.repeats_launches
+    assert sum(job.seconds for job in profile.jobs) <= 1.5 * profile.seconds
+    slowest = max(profile.jobs, key=lambda job: job.least_seconds)
+    assert matmul in slowest.launches
+
+
+@pytest.mark.parametrize("turns", [0, 1, 256, 257, 1000])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_turns_that_a_kernel_takes(turns: int, is_known: bool) -> None:
+    with gc.Graph() as graph:
+        xs = gc.placeholder(gc.float64, ("n", 2), name="xs")
+        most = gc.placeholder(gc.int64, (), name="most")
+        if is_known:
+            last, ys = gc.scan(
+                lambda c, x: (gc.sin(c) + x, gc.sum(c)), gc.zeros((2,), dtype=gc.float64), xs
+            )
+        else:
+            last, ys = gc.while_loop(
+                lambda c, k: k < most, lambda c, k: (gc.sin(c), k + 1), (xs[0], 0)
+            )
+    feeds = {"xs": np.zeros((turns if is_known else 1, 2)), "most": turns}
+    if is_known:
+        del feeds["most"]
+    with gc.Session(graph) as session:
+        profile = session.profile([last, ys], feeds)
+    (loop,) = [each for each in profile.launches if "sin" in each.label]
+    assert loop.turns == turns
+    if is_known:  # it reads rows of two numbers, leaves one, and has a state of two both ways
+        assert loop.runs == -(-turns // 256)
+        assert loop.bytes == 8 * (3 * loop.turns + 4 * loop.runs)
+    else:
+        assert loop.runs == max(1, -(-turns // 256))
+        assert profile.sizes["_turns1"] == turns
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_branches_that_did_not_run(holds: bool) -> None:
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float32, ("n",), name="x")
+        y = gc.cond(x[0] > 0, gc.sin, gc.cos, x)
+    with gc.Session(graph) as session:
+        profile = session.profile(y, {"x": np.full(3, 1 if holds else -1, np.float32)})
+    runs = {each.label: (each.runs, each.bytes, each.pieces) for each in profile.launches}
+    taken, other = ("sin", "cos") if holds else ("cos", "sin")
+    assert runs[taken] == (1, 24, 1)
+    assert runs[other] == (0, 0, 0)
+    (idle,) = [job for job in profile.jobs if job.launches[0].label == other]
+    assert idle.seconds == 0
