@@ -8,12 +8,20 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from graphc.compiler import compile_graph, symbols
+from graphc.ir.dims import symbol
 from graphc.ir.dtypes import float32
-from graphc.memory.live import LiveRange
+from graphc.ir.node import Node
+from graphc.memory.live import LiveRange, Temporary
 from graphc.memory.overlap import Place, outside, overlaps, races, stale
 from graphc.memory.plan import Layout, MemoryPlan
+from graphc.ops import ops
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
+from graphc.schedule.regions import Branch, Repeat, Row, State
+from tests.inspection.targets import LOOPS as PROGRAMS_WITH_LOOPS
+from tests.inspection.targets import loops
 from tests.memory.kernel_text import kernel_of
+from tests.memory.variables import check_memory
 
 # (size, first, last, offset) of each temporary, and what is found
 PLANTED = [
@@ -141,3 +149,106 @@ def test_launches_that_are_in_each_others_way(
         for buffer, start in zip(made, starts, strict=True)
     }
     assert races(Schedule(launches), places) == found
+
+
+# Loops and branches --------------------------------------------------------------------------
+
+
+def node() -> Node:
+    return ops.placeholder(shape=(16,), dtype=float32)
+
+
+def placed(*starts: int) -> tuple[list[Node], dict[Temporary, Place]]:
+    """Buffers at these places."""
+    made = [node() for _ in starts]
+    pairs = zip(made, starts, strict=True)
+    return made, {buffer: Place("arena", start, start + 64) for buffer, start in pairs}
+
+
+# places of x, state, next state, t, u and, for each turn: t = f(state); next = g(t); u = h(next);
+# before it state = x, after it u = h(state); what is found to be stale
+LOOPS: list[tuple[list[int], list[tuple[int, int]]]] = [
+    ([0, 64, 128, 192, 256], []),
+    ([64, 64, 128, 192, 256], [(0, 0)]),  # not at once
+    ([0, 64, 128, 0, 256], []),  # x is not read again
+    ([0, 64, 128, 192, 192], []),  # t is not
+    ([0, 64, 128, 192, 64], [(3, 2), (4, 1)]),  # u over the place that the next state has next
+    ([0, 64, 128, 64, 256], [(1, 1)]),
+    ([0, 64, 64, 192, 256], []),  # in one place: it is not read after it is written over
+    ([0, 64, 128, 100, 256], [(1, 1)]),
+    ([0, 64, 128, 192, 128], [(3, 2), (4, 1)]),
+]
+
+
+@pytest.mark.parametrize(("starts", "found"), LOOPS)
+def test_what_a_turn_leaves_for_the_next_is_not_written_over(
+    starts: list[int], found: list[tuple[int, int]]
+) -> None:
+    made, places = placed(*starts)
+    x, state, following, t, u = made
+    pairs = [(x, state), (state, t), (t, following), (following, u), (state, u)]
+    launches = tuple(Launch(KERNEL, pair, (), "", ()) for pair in pairs)
+    loop = Repeat(1, 1, 4, (State(state, following),), (), length=symbol("n"))
+    seen = stale(Schedule(launches, regions=(loop,)), places)
+    assert set(seen) >= {(number, made[k]) for number, k in found}
+    assert bool(seen) == bool(found)
+    straight = stale(Schedule(launches), places)
+    if starts[4] == starts[1]:  # which one turn alone would not show
+        assert (3, following) not in straight
+
+
+def test_what_a_loop_has_from_before_it_is_not_written_over_in_a_turn() -> None:
+    made, places = placed(0, 64, 64)
+    x, once, again = made
+    launches = tuple(Launch(KERNEL, p, (), "", ()) for p in [(x, once), (once, node()), (x, again)])
+    places |= {
+        b: Place(b, 0, 64) for launch in launches for b in launch.operands if b not in places
+    }
+    assert stale(Schedule(launches), places) == []
+    loop = Repeat(1, 1, 3, (), (), length=symbol("n"))
+    assert stale(Schedule(launches, regions=(loop,)), places) == [(1, once)]
+
+
+@pytest.mark.parametrize(("start", "found"), [(0, []), (64, [(3, 1)]), (32, [(3, 1)])])
+def test_rows_lie_where_their_stack_does(start: int, found: list[tuple[int, int]]) -> None:
+    """A stack that a loop fills, something written in every turn or after it, and a reader."""
+    made, places = placed(0, 64, start)
+    x, stack, other = made
+    row, last = node(), node()
+    places |= {last: Place("last", 0, 64)}
+    pairs = [(x, row), (x, last), (last, other), (stack, last)]
+    launches = tuple(Launch(KERNEL, pair, (), "", ()) for pair in pairs)
+    loop = Repeat(0, 0, 1, (), (Row(row, stack, True),), length=symbol("n"))
+    seen = stale(Schedule(launches, regions=(loop,)), places)
+    assert seen == [(number, made[k]) for number, k in found]
+
+
+# places of x, y, result and t: t = f(x), result = f(t), or else result = f(y); then x' = f(y)
+BRANCHES: list[tuple[list[int], list[tuple[int, int]]]] = [
+    ([0, 64, 128, 192], []),
+    ([0, 64, 128, 64], [(3, 1)]),  # y is read after the branch, whichever was taken
+    ([0, 64, 128, 0], [(0, 0)]),
+    ([0, 64, 0, 192], []),  # x is not read any more where the result is written
+    ([0, 64, 64, 192], [(2, 1), (3, 1)]),
+]
+
+
+@pytest.mark.parametrize(("starts", "found"), BRANCHES)
+def test_branches_are_taken_both_ways(starts: list[int], found: list[tuple[int, int]]) -> None:
+    made, places = placed(*starts)
+    x, y, result, t = made
+    bool_ = ops.placeholder(shape=(), dtype=float32)
+    end = node()
+    places |= {bool_: Place(bool_, 0, 1), end: Place(end, 0, 64)}
+    pairs = [(x, t), (t, result), (y, result), (y, end)]
+    launches = tuple(Launch(KERNEL, pair, (), "", ()) for pair in pairs)
+    branch = Branch(0, 2, 3, bool_)
+    seen = stale(Schedule(launches, regions=(branch,)), places)
+    assert set(seen) == {(number, made[k]) for number, k in found}
+
+
+@pytest.mark.parametrize("name", PROGRAMS_WITH_LOOPS)
+def test_memory_of_programs_with_loops(name: str) -> None:
+    made = compile_graph(loops(name).graph)
+    for size in (0, 1, 34):
+        check_memory(made, dict.fromkeys(symbols(made.graph), size))

@@ -96,8 +96,9 @@ def check_memory(made: Compilation, sizes: Mapping[str, int]) -> None:
     places |= {value: places[variable] for (variable, value), yes in pairs if yes}
     places |= {buffer: places[home] for buffer, home in made.sharing.home.items()}
     places = {buffer: place for buffer, place in places.items() if place.end > place.start}
-    for launch in made.schedule.launches:
-        for buffer in launch.operands:
+    used = [buffer for region in made.schedule.regions for buffer in region.used()]
+    for operands in (*(launch.operands for launch in made.schedule.launches), used):
+        for buffer in operands:
             places.setdefault(buffer, Place(buffer, 0, 0))  # nothing is in nobody's way
     assert stale(made.schedule, places) == []
     assert races(made.schedule, places) == []
