@@ -44,10 +44,11 @@ def _type(inference: Inference) -> TupleType:
     if len(lengths) != 1:
         inference.fail(f"the length must be one dim, not {len(lengths)}")
     (length,) = lengths
+    if isinstance(length, int) and length < 0:
+        inference.fail(f"the length must be at least 0, not {length}")
     carries, count = attr(inference, "carries"), attr(inference, "xs")
     given = inference.tensors
     check_counts(inference, carries=carries, xs=count)
-    inference.not_negative(length)
     for k, type_ in enumerate(given[carries : carries + count]):
         if not type_.shape:
             inference.fail(f"sequence {k} has no dim to go along")
