@@ -16,6 +16,7 @@ from graphc.ir.opdef import Array
 from graphc.ops.callbacks import Entry
 
 _failed = threading.local()
+_calls = threading.local()
 
 
 def function_of(entry: Entry) -> Any:
@@ -43,13 +44,21 @@ def raised(site: Site) -> BaseException:
     return found
 
 
+def is_calling() -> bool:
+    """Whether this thread is in a function that a program has called."""
+    return getattr(_calls, "depth", 0) > 0
+
+
 def _thunk(entry: Entry) -> Callable[..., int]:
     def call(*given: int | None) -> int:
+        _calls.depth = getattr(_calls, "depth", 0) + 1
         try:
             _call(entry, given)
         except BaseException as error:
             _failed.error = error
             return 1
+        finally:
+            _calls.depth -= 1
         return 0
 
     return call

@@ -21,6 +21,7 @@ from typing import TypeVar
 from graphc.codegen.calls.layout import State, Ticket
 from graphc.errors import SessionError
 from graphc.runtime.call_code import CallCode
+from graphc.runtime.callbacks import is_calling
 from graphc.runtime.words import Words, address, zeros
 
 T = TypeVar("T")
@@ -63,10 +64,14 @@ class Turns:
     def during(self, exclusive: bool, work: Callable[[], T]) -> T:
         """Do something while nobody writes, or while nobody else does anything.
 
-        SessionError inside something else that this thread does so; only a finalizer can try.
+        SessionError inside something else that this thread does so; only a finalizer, or a Python
+        function that a program calls, can try.
         """
         if getattr(self._own, "inside", False):
-            raise SessionError("a session cannot be used by a finalizer inside a run of its own")
+            raise SessionError(
+                "a session cannot be used inside a run of its own, by a finalizer or by a Python "
+                "function that it calls"
+            )
         leave, state, waiting = self._code.leave, self._address, _Waiting(exclusive)
         try:
             self._own.inside = True
@@ -87,6 +92,11 @@ class Turns:
         enter, state = self._code.enter, self._address
         if enter(state, waiting.address, 0):
             return
+        if is_calling():
+            raise SessionError(
+                "the session is in use, and a Python function that a program calls cannot wait for "
+                "it: it might be for the end of the run that calls it"
+            )
         self._queue.append(waiting)
         waiting.gate.acquire(blocking=False)
         while not (self._first() is waiting and enter(state, waiting.address, 1)):
@@ -110,7 +120,7 @@ class Turns:
 
     def before_fork(self) -> None:
         """Wait until nobody writes, and keep it so: a child must see whole values."""
-        if not getattr(self._own, "inside", False):
+        if not getattr(self._own, "inside", False) and not is_calling():
             self._own.fork = _Waiting(exclusive=False)
             self._take(self._own.fork)
 

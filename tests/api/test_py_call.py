@@ -238,6 +238,25 @@ def test_threads_of_python_may_run_at_the_same_time() -> None:
     np.testing.assert_array_equal(found, [X + 1, X + 1])
 
 
+def test_a_function_cannot_change_the_session_that_calls_it() -> None:
+    """Nor wait for it: that would be forever. The second call goes by the native path."""
+
+    def f(a: Any) -> Any:
+        return session.run([z, step], {x: a})[0]
+
+    with gc.Graph() as graph:
+        x = gc.placeholder(gc.float64, (), name="x")
+        w = gc.variable(1.0, name="w", dtype=gc.float64)
+        z, step = w * 2, gc.assign(w, w + 1)
+        y = gc.py_call(f, x, x) * w
+    with gc.Session(graph) as session:
+        call = session.make_callable(y, [x])
+        for _ in range(3):
+            with pytest.raises(CallbackError, match="SessionError: .*(in use|inside a run)"):
+                call(np.array(1.0))
+        assert session.get_value(w) == 1
+
+
 def test_whole_epochs() -> None:
     with gc.Graph() as graph:
         x = gc.placeholder(gc.float64, ("n",), name="x")
