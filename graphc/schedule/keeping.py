@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from graphc.ir import dims
 from graphc.ir.graph import Graph
@@ -25,6 +25,9 @@ FEWEST = 1 << 12
 _CHECKING = frozenset({"gather", "checked_index"})
 _WINDOWS = frozenset({"windows", "covering_window"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
+
+#: Why a gather is computed once, unless it is certain that all its elements are.
+_CHECKS = "checks indices, all of them however few are read"
 
 #: Why the results of a graph are computed once.
 RESULT = "is fetched or assigned"
@@ -51,6 +54,7 @@ def once_computed(
     """
     users = graph.users()
     outputs = set(graph.roots)
+    repeating = _repeating_gathers(graph, users, outputs)
     reasons: dict[Node, str] = {}
     cost: dict[Node, int] = {}
     weight: dict[Node, tuple[int, int]] = {}
@@ -65,9 +69,44 @@ def once_computed(
             1 + max((s[1] for s in sizes), default=0),
         )
         reason = _reason(node, users[node], node in outputs, cost[node], weight[node])
-        if reason and node not in inline:
+        if reason and node not in inline and (reason != _CHECKS or node not in repeating):
             reasons[node] = reason
     return reasons, {node: nodes for node, (nodes, _) in weight.items()}
+
+
+def _repeating_gathers(
+    graph: Graph, users: Mapping[Node, list[Node]], outputs: Container[Node]
+) -> set[Node]:
+    """Gathers to be computed where they are read: all of them there, by elementwise ops alone.
+
+    They have more elements than what they gather, so it is less to go through that than through
+    their results; their reader may want these in another order.
+    """
+    whole: set[Node] = set()
+    for node in reversed(graph.nodes):
+        plain = (user for user in users[node] if _reads_each_once(user))
+        if node in outputs or any(user in whole for user in plain):
+            whole.add(node)
+    return {
+        node
+        for node in graph.nodes
+        if node.op.name == "gather" and len(set(users[node])) == 1 and node in whole
+        and users[node][0].op.kind is Kind.ELEMENTWISE
+        and _has_more(node, node.inputs[0])
+    }  # fmt: skip
+
+
+def _reads_each_once(node: Node) -> bool:
+    """Whether all elements of its operands are read for the result, each once."""
+    if node.op.kind is Kind.ELEMENTWISE:
+        return node.op.name != "where"
+    return node.op.name in _PLAIN_VIEWS and node.op.name != "broadcast_to"
+
+
+def _has_more(node: Node, other: Node) -> bool:
+    """Whether it is known that a node has more elements than another one."""
+    more = node.tensor.size - other.tensor.size
+    return more != 0 and dims.is_nonnegative(more)
 
 
 def _reason(
@@ -83,7 +122,7 @@ def _reason(
     if node.op.name == "after":
         return "is read again later, for what is computed once more"
     if node.op.name in _CHECKING:
-        return "checks indices, all of them however few are read"
+        return _CHECKS
     for user in users:
         reason = _reason_for(node, user, cost, len(set(users)))
         if reason:

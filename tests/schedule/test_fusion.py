@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 import timeit
 
+import numpy as np
 import pytest
 
-from graphc.ir.dtypes import float32
+import graphc as gc
+from graphc.errors import OutOfRangeError
+from graphc.ir.dim_text import parse_dim
+from graphc.ir.dtypes import float32, int64
 from graphc.ir.graph import Graph, extract
 from graphc.ir.lowering import BlockReduce
 from graphc.ir.node import Node
@@ -97,6 +101,58 @@ def test_what_is_cheap_is_recomputed(line: str) -> None:
     )
     reasons = fused(parsed(program)).reasons
     assert {node.op.name for node in reasons} == {"chunk_reduce", "sum", "max"}
+
+
+FOLLOWING = {
+    "neg": ops.neg,
+    "flip": lambda x: ops.flip(x, axes=(0,)),
+    "sum": lambda x: ops.sum(x, axes=(0,)),
+    "reshape": lambda x: ops.reshape(x, shape=(2, 4)),
+}
+
+
+@pytest.mark.parametrize(
+    ("size", "length", "names", "again"),
+    [
+        (5, "8", ["neg"], True),
+        (5, "8", ["neg", "reshape"], True),
+        (5, "n + 6", ["neg"], True),
+        (8, "8", ["neg"], False),  # no more elements than what it gathers
+        (5, "n", ["neg"], False),
+        (5, "8", ["neg", "flip"], False),  # not for sure all of them are read
+        (5, "8", ["neg", "sum"], False),
+        (5, "8", ["flip"], False),
+        (5, "8", ["reshape", "neg"], False),
+    ],
+)
+def test_gathers_that_repeat_elements_are_left_to_elementwise_readers(
+    size: int, length: str, names: list[str], again: bool
+) -> None:
+    x = ops.placeholder(shape=(size,), dtype=float32, name="x")
+    at = ops.placeholder(shape=(parse_dim(length),), dtype=int64, name="at")
+    node = ops.gather(x, at, axes=(0,), position=0)
+    for name in names:
+        node = FOLLOWING[name](node)
+    reasons = fused(extract("g", [node])).reasons
+    assert ("gather" not in {one.op.name for one in reasons}) == again
+
+
+@pytest.mark.parametrize("bad", [0, 7, 19])
+def test_readers_of_gathers_check_all_indices(bad: int) -> None:
+    """Natively, also where elements are wanted in another order."""
+    rng = np.random.default_rng(0)
+    with gc.Graph() as graph:
+        table, at = gc.placeholder(gc.float64, (3, 2)), gc.placeholder(gc.int64, (20,))
+        scale = gc.placeholder(gc.float64, (20, 2))
+        result = gc.permute_dims(scale * gc.take(table, at, axis=0), (1, 0))
+    given = {table: rng.normal(size=(3, 2)), scale: rng.normal(size=(20, 2))}
+    with gc.Session(graph) as session:
+        indices = np.arange(20) % 6 - 3
+        found = session.run(result, {**given, at: indices})
+        np.testing.assert_array_equal(found, (given[scale] * given[table][indices]).T)
+        indices[bad] = 3
+        with pytest.raises(OutOfRangeError, match="index 3 is out of range for axis 0"):
+            session.run(result, {**given, at: indices})
 
 
 # Limits and invariants ----------------------------------------------------------------------
