@@ -20,6 +20,7 @@ from graphc.codegen.values import I8, I64, POINTER, VOID
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
+from graphc.memory.growth import FEWEST_BYTES
 from graphc.schedule.kernel import Launch, Schedule, Workspace
 from graphc.schedule.regions import Branch, Region, Repeat, inside_of
 from graphc.schedule.work import NANOSECOND, work
@@ -31,9 +32,6 @@ REALLOCATE, FREE = "graphc_reallocate", "graphc_free"
 PATIENCE = 1_000_000 * NANOSECOND
 #: What a turn takes besides its launches.
 OVERHEAD = 4 * NANOSECOND
-
-#: Bytes that memory which grows has at first.
-FEWEST_BYTES = 1024
 
 _NULL = ir.Constant(POINTER, None)
 ZERO, ONE = I64(0), I64(1)

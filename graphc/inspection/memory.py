@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from graphc.codegen.executable import Role, Slot
+from graphc.codegen.program import found_dims
 from graphc.compiler import Compilation
 from graphc.inspection.arena import letter, picture
 from graphc.inspection.kernels import buffer_names
@@ -20,12 +21,15 @@ from graphc.inspection.peak import (
     value_of,
 )
 from graphc.inspection.view import Block, Code, Column, Note, Table, View, table
+from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.ir.printer import value_names
 from graphc.ir.types import Shape, TensorType
+from graphc.memory.growth import growths
 from graphc.memory.live import LiveRange, Temporary
 from graphc.memory.plan import Layout
 from graphc.schedule.kernel import Workspace
+from graphc.schedule.naming import names_of
+from graphc.schedule.regions import Repeat
 
 _COLUMNS = (
     Column("arena"),
@@ -38,21 +42,31 @@ _COLUMNS = (
     Column("launches", right=True),
     Column("offset", right=True),
 )
+_GROWING = (
+    Column("grows"),
+    Column("bytes a turn", right=True),
+    Column("turns"),
+    Column("at first", right=True),
+    Column("then"),
+    Column("bytes", right=True),
+)
 _TOTALS = (Column("memory"), Column("bytes", right=True), Column("", right=True))
 
 
-def memory_view(compilation: Compilation, dims: Mapping[str, int]) -> View:
+def memory_view(compilation: Compilation, given: Mapping[str, int]) -> View:
     """The plan of a compiled program, in bytes as far as dims are given.
 
     Offsets, and a picture of the arena, need all of them.
     """
     assert compilation.plan is not None
-    sizes = check_dims(compilation.graph, dims)
+    assert compilation.schedule is not None
+    sizes = check_dims(compilation.graph, given, found_dims(compilation.schedule))
     layout = layout_for(compilation, sizes)
     rows = _rows(compilation, layout)
     totals = memory_of(compilation, sizes, layout)
     shown = [_shown(row, sizes) for row in rows]
     blocks: list[Block] = [_without_empty(table(_COLUMNS, shown)), totals_table(totals)]
+    blocks += growth_blocks(compilation, sizes)
     if layout is None:
         blocks.append(Note("Give every dim a size (--dim NAME=SIZE) to see offsets and the arena."))
     elif layout.total:
@@ -64,8 +78,48 @@ def memory_view(compilation: Compilation, dims: Mapping[str, int]) -> View:
         "launches": len(compilation.schedule.launches) if compilation.schedule else 0,
         "buffers": [_data(row, sizes) for row in rows],
         "memory": totals_data(totals),
+        "growing": growth_data(compilation, sizes),
     }
     return View(data, tuple(blocks))
+
+
+def growth_blocks(compilation: Compilation, sizes: Mapping[str, int]) -> list[Block]:
+    """How tapes and the like grow, if there are any."""
+    rows = [
+        (
+            entry["name"],
+            entry["bytes_a_turn"],
+            entry["turns"],
+            entry["bytes_at_first"],
+            "twice as many when they are full" if entry["grows"] else "as many as it must have",
+            bytes_text(entry["bytes"]),
+        )
+        for entry in growth_data(compilation, sizes)
+    ]
+    if not rows:
+        return []
+    said = "Tapes come on top of the peak. While one grows, its old memory is there beside the new."
+    return [_without_empty(table(_GROWING, rows)), Note(said)]
+
+
+def growth_data(compilation: Compilation, sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+    """The same as data; bytes are those that are taken, if the number of turns is given."""
+    assert compilation.schedule is not None and compilation.prepared is not None
+    names = names_of(compilation.prepared, compilation.schedule)
+    found = []
+    for growth in growths(compilation.schedule):
+        needed = dims.symbols(growth.buffer.tensor.size) | {growth.turns}
+        found.append(
+            {
+                "name": names[growth.buffer],
+                "turns": growth.turns,
+                "bytes_a_turn": str(growth.row),
+                "bytes_at_first": str(growth.first),
+                "grows": bool(growth.rows),
+                "bytes": growth.taken(sizes) if needed <= sizes.keys() else None,
+            }
+        )
+    return found
 
 
 def totals_table(totals: Mapping[str, Bytes]) -> Table:
@@ -81,7 +135,11 @@ def totals_table(totals: Mapping[str, Bytes]) -> Table:
 def _bound_text(name: str, size: Size) -> str:
     """The expression; of the arena only its lower bound is one."""
     text = bytes_text(size) if isinstance(size, int) else str(size)
-    return f"at least {text}" if name in ("arena", "peak") and not isinstance(size, int) else text
+    return (
+        f"at least {text}"
+        if name in ("arena", "tapes", "peak") and not isinstance(size, int)
+        else text
+    )
 
 
 def totals_data(totals: Mapping[str, Bytes]) -> dict[str, Any]:
@@ -117,13 +175,18 @@ def _rows(compilation: Compilation, layout: Layout | None) -> list[_Row]:
     slots, schedule, plan = compilation.slots, compilation.schedule, compilation.plan
     graph, sharing = compilation.prepared, compilation.sharing
     assert graph and sharing and slots is not None and schedule and plan
-    called = buffer_names(schedule, value_names(graph))
+    called = buffer_names(schedule, names_of(graph, schedule))
+    loops = [region for region in schedule.regions if isinstance(region, Repeat)]
+    wholes: dict[Temporary, str] = {
+        row.row: called[row.whole] for loop in loops for row in loop.rows
+    }
     pairs = zip(graph.updates, sharing.in_place, strict=True)
     over: dict[Temporary, str] = {value: called[old] for (old, value), yes in pairs if yes}
     rows = []
     for buffer, slot in slots.items():
         live, offset = _in_arena(slot, plan.ranges, layout)
-        rows.append(_Row(called[buffer], slot, live, offset, over.get(buffer, "")))
+        within = wholes if slot.role is Role.MOVING else over
+        rows.append(_Row(called[buffer], slot, live, offset, within.get(buffer, "")))
     for buffer, home in sharing.home.items():
         live, offset = _in_arena(slots[home], plan.ranges, layout)
         slot = replace(slots[home], role=Role.TEMPORARY, dtype=buffer.dtype, shape=_shape(buffer))

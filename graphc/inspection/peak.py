@@ -10,6 +10,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Guard, Size, is_nonnegative, maximum
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.memory.growth import growths
 from graphc.memory.live import LiveRange
 from graphc.memory.plan import Layout
 
@@ -19,13 +20,15 @@ Bytes = tuple[Size, int | None]
 _PROBES = (1, 64, 100_000)
 
 
-def check_dims(graph: Graph, given: Mapping[str, int]) -> dict[str, int]:
+def check_dims(graph: Graph, given: Mapping[str, int], found: Sequence[str] = ()) -> dict[str, int]:
     """The sizes given for dims of the graph, and those that follow from its guards.
+
+    Numbers of turns that loops find, by name, may be given too.
 
     DimError for a dim that the graph does not have or a negative size, GuardError for sizes that
     break one of its guards.
     """
-    known = symbols(graph)
+    known = (*symbols(graph), *found)
     for name, size in given.items():
         if name not in known:
             have = f"it has {', '.join(known)}" if known else "all of them are numbers"
@@ -73,7 +76,9 @@ def layout_for(compilation: Compilation, sizes: Mapping[str, int]) -> Layout | N
 def memory_of(
     compilation: Compilation, sizes: Mapping[str, int], layout: Layout | None
 ) -> dict[str, Bytes]:
-    """Bytes by what they are for, the last entry being the total at the peak.
+    """Bytes by what they are for, then the total of that, the peak; and what tapes need beside it.
+
+    Tapes are all memory that grows, without what is taken in advance; see `memory.growth`.
 
     Updates are those that get memory of their own, beside the variables' old values.
     The arena's expression is of what is in use at once: a layout takes that, and a little more
@@ -94,7 +99,10 @@ def memory_of(
         )
     }
     found["arena"] = (most_in_use(plan.ranges), layout.total if layout else None)
-    return found | {"peak": _sum(found.values())}
+    tapes: Size = 0
+    for growth in growths(compilation.schedule):
+        tapes = tapes + growth.buffer.tensor.nbytes
+    return {**found, "peak": _sum(found.values()), "tapes": _bytes(tapes, sizes)}
 
 
 def _sum(parts: Iterable[Bytes]) -> Bytes:

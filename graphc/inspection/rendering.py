@@ -12,13 +12,14 @@ from rich.text import Text
 
 from graphc.inspection.view import Block, Code, Note, Table, View
 
+_WORDS = "graph where update return variable kernel out for vector turns while if else loop branch"
 #: What stands out in graphs and kernels, and how; a later rule wins over an earlier one.
 _HIGHLIGHTS = (
-    (re.compile(r"\b(graph|where|update|return|variable|kernel|out|for|vector)\b"), "magenta"),
+    (re.compile(rf"\b({_WORDS.replace(' ', '|')})\b"), "magenta"),
     (re.compile(r"(?<== )[a-z][a-z0-9_]*(?=\()"), "bold cyan"),
     (re.compile(r"\b(?:bool|u8|i8|i16|i32|i64|f32|f64)\[[^\]]*\]"), "green"),
     (re.compile(r'%(?:[A-Za-z0-9_./-]+|"[^"]*")'), "yellow"),
-    (re.compile(r"\$[0-9]+"), "blue"),
+    (re.compile(r"\$\w+"), "blue"),
     (re.compile(r"// [^\n]*:[0-9]+[^\n]*$", re.MULTILINE), "dim"),
 )
 _LEXERS = {"llvm": "llvm", "asm": "gas"}

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from graphc.codegen.program import found_dims
 from graphc.compiler import Compilation, compile_graph
-from graphc.inspection.memory import totals_data, totals_table
+from graphc.inspection.memory import growth_blocks, growth_data, totals_data, totals_table
 from graphc.inspection.peak import check_dims, layout_for, memory_of
 from graphc.inspection.target import Fetch, Subject
 from graphc.inspection.view import Block, Column, Note, View, table
@@ -34,7 +35,8 @@ _OPS = (Column("op"), Column("as built", right=True), Column("optimized", right=
 def summary_view(subject: Subject, dims: Mapping[str, int]) -> View:
     """Inputs, results, ops, parameters, kernels, predicted memory and guards of a program."""
     made = compile_graph(subject.graph, stop="memory")
-    sizes = check_dims(subject.graph, dims)
+    assert made.schedule is not None
+    sizes = check_dims(subject.graph, dims, found_dims(made.schedule))
     memory = memory_of(made, sizes, layout_for(made, sizes))
     counts = _op_counts(made)
     data = {
@@ -48,6 +50,7 @@ def summary_view(subject: Subject, dims: Mapping[str, int]) -> View:
         **_kernel_counts(made),
         "dims": sizes,
         "memory": totals_data(memory),
+        "growing": growth_data(made, sizes),
         "guards": [str(guard) for guard in subject.graph.guards],
     }
     blocks: list[Block] = [Note(f"{subject.name}: graph @{subject.graph.name}", strong=True)]
@@ -56,6 +59,7 @@ def summary_view(subject: Subject, dims: Mapping[str, int]) -> View:
     blocks.append(table(_OPS, _op_rows(counts)))
     blocks.append(Note(_counts_text(data)))
     blocks.append(totals_table(memory))
+    blocks += growth_blocks(made, sizes)
     if subject.graph.guards:
         blocks.append(Note(f"relies on {', '.join(map(str, subject.graph.guards))}"))
     return View(data, tuple(blocks))

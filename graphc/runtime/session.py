@@ -170,7 +170,9 @@ class Session:
         that cannot be written over the old ones. It is exact for a first run. Temporaries and new
         values stay allocated for the next run; so does the memory of results of 1 MiB or more
         when they are gone, twice if two have lived at once, for each of the feeds' last 8 shapes,
-        until the session is closed. Later runs allocate what is missing.
+        until the session is closed. Later runs allocate what is missing. Not in it are tapes of
+        `gc.while_loop`, of which nobody knows the length: bytes for every turn that
+        `graphc show --stage memory` tells, and up to as many again.
         Nothing is run. SessionError with `reference=True`; else the errors of `run`.
         """
         _, step = self._prepare(fetches)

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from graphc.compiler import compile_graph
+import json
+
+import pytest
+
+from graphc.compiler import compile_graph, symbols
 from graphc.inspection.memory import memory_view
 from graphc.inspection.stages import Options, view
 from graphc.inspection.view import Code
-from tests.inspection.targets import subject
+from tests.inspection.targets import LOOPS, loops, subject
 
 
 def test_every_buffer_is_listed_once() -> None:
@@ -60,3 +64,39 @@ def test_what_lies_in_the_memory_of_something_else() -> None:
     inside = [b for b in data["buffers"] if b["role"] == "temporary" and b["lies_in"]]
     assert inside
     assert all(offsets[buffer["name"]] == offsets[buffer["lies_in"]] for buffer in inside)
+
+
+def test_tapes_are_told_with_how_they_grow() -> None:
+    shown = view(loops("tape").graph, "memory")
+    assert shown.data["memory"]["tapes"] == {"expression": "16*_turns1", "bytes": None}
+    assert shown.data["memory"]["peak"]["bytes"] is not None  # which is without them
+    assert [each["bytes_a_turn"] for each in shown.data["growing"]] == ["8", "8"]
+    assert [each["bytes_at_first"] for each in shown.data["growing"]] == ["2048", "2048"]
+    assert all(each["grows"] and each["bytes"] is None for each in shown.data["growing"])
+    assert "Tapes come on top of the peak." in shown.text
+    known = view(loops("tape").graph, "memory", Options(dims={"_turns1": 1000}))
+    assert known.data["memory"]["tapes"]["bytes"] == 16_000
+    assert [each["bytes"] for each in known.data["growing"]] == [8192, 8192]
+    without = view(loops("rows").graph, "memory")
+    assert without.data["growing"] == [] and "Tapes" not in without.text
+
+
+def test_rows_lie_in_what_they_are_rows_of() -> None:
+    data = view(loops("nested").graph, "memory").data
+    rows = [each for each in data["buffers"] if each["role"] == "moving" and each["lies_in"]]
+    assert {each["lies_in"] for each in rows} >= {"%xs"}
+    assert {each["type"] for each in rows} == {"f64[5]"}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_every_buffer_of_a_loop_is_listed_once_with_a_name(name: str) -> None:
+    made = compile_graph(loops(name).graph, stop="memory")
+    assert made.schedule is not None
+    data = memory_view(made, dict.fromkeys(symbols(made.graph), 20)).data
+    assert json.loads(json.dumps(data)) == data
+    names = [each["name"] for each in data["buffers"]]
+    assert len(names) == len(set(names)) and not any("?" in each for each in names)
+    arena = data["memory"]["arena"]["bytes"]
+    for buffer in data["buffers"]:
+        if buffer["offset"] is not None:
+            assert buffer["offset"] + buffer["bytes"] <= arena

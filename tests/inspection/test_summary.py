@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from graphc.inspection.loading import load
 from graphc.inspection.summary import summary_view
-from tests.inspection.targets import AFFINE, PERCEPTRON, subject
+from tests.inspection.targets import AFFINE, PERCEPTRON, loops, subject
 
 
 def test_what_is_told_of_a_program() -> None:
@@ -43,3 +43,13 @@ def test_a_text_form_file_is_told_of_alike() -> None:
     shown = summary_view(load(str(AFFINE)), {"batch": 2})
     assert shown.data["parameters"] == {"total": 6, "trainable": 6}
     assert shown.data["memory"]["outputs"]["bytes"] == 2 * 2 * 4 + 4
+
+
+def test_tapes_come_on_top_of_the_peak() -> None:
+    shown = summary_view(loops("open_end"), {"n": 7, "_turns1": 20})
+    memory = shown.data["memory"]
+    assert memory["tapes"] == {"expression": "512*_turns1*n", "bytes": 20 * 7 * 512}
+    parts = ("inputs", "outputs", "arena")
+    assert memory["peak"]["bytes"] == sum(memory[part]["bytes"] for part in parts)
+    assert [each["bytes"] for each in shown.data["growing"]] == [57_344, 57_344]
+    assert "Tapes come on top of the peak." in shown.text
