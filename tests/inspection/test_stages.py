@@ -9,15 +9,22 @@ from graphc.compiler import STAGES
 from graphc.errors import AttributeValueError
 from graphc.inspection.loading import load
 from graphc.inspection.stages import TAKES, Options, check, view
-from tests.inspection.targets import AFFINE, PERCEPTRON
+from tests.inspection.targets import AFFINE, LOOPS_FILE, PERCEPTRON
 
 
 def test_every_stage_of_the_compiler_can_be_seen() -> None:
     assert {*STAGES} - {"executable"} | {"gradients"} == {*TAKES}
 
 
+TARGETS = [
+    *(f"{PERCEPTRON}:{name}" for name in ("step", "whole")),
+    *(f"{LOOPS_FILE}:{name}" for name in ("nested", "branches", "stretches")),
+    str(AFFINE),
+]
+
+
 @pytest.mark.parametrize("stage", TAKES)
-@pytest.mark.parametrize("target", [f"{PERCEPTRON}:step", f"{PERCEPTRON}:whole", str(AFFINE)])
+@pytest.mark.parametrize("target", TARGETS)
 def test_every_stage_of_every_program(target: str, stage: str) -> None:
     shown = view(load(target).graph, stage)
     assert shown.text
