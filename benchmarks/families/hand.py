@@ -42,7 +42,7 @@ def inputs_in_triangles(rng: np.random.Generator, dtype: str, sizes: Sizes) -> d
     """The same with three vertices for each point, and its place among them."""
     found = inputs(rng, dtype, sizes)
     measured = sizes["measured"]
-    found["vertex"] = rng.integers(sizes["vertices"], size=3 * measured).astype(np.int32)
+    found["vertex"] = rng.integers(sizes["vertices"], size=(3, measured)).astype(np.int32)
     return found | {"places": rng.uniform(0, 0.5, size=(measured, 2)).astype(dtype)}
 
 
@@ -108,10 +108,10 @@ def at_vertices(
 
 
 def _error(t: Any, moved: Any, places: Any, points: Any, vertex: Any) -> Any:
-    corners = t.reshape(t.picked(moved, vertex, 0), (-1, 3, 3))
     first, second = places[:, :1], places[:, 1:]
-    inside = first * corners[:, 0] + second * corners[:, 1]
-    return points - inside - (1 - first - second) * corners[:, 2]
+    shares = (first, second, 1 - first - second)
+    inside = [share * t.picked(moved, vertex[k], 0) for k, share in enumerate(shares)]
+    return points - inside[0] - inside[1] - inside[2]
 
 
 def in_triangles_along(

@@ -76,7 +76,7 @@ def test_hand(name: str) -> None:
         weights=given["weights"], triangles=np.zeros((0, 3)),
     )  # fmt: skip
     measured = model.Measured(
-        given["points"], given["vertex"], given["vertex"].reshape(-1, 3) if rest else None,
+        given["points"], given["vertex"], given["vertex"].T if rest else None,
         given.get("places"), given["pose"],
     )  # fmt: skip
     plain = plainly.errors_in_triangles if rest else plainly.errors
