@@ -60,9 +60,14 @@ def same_everywhere(loop: Loop) -> Expr | None:
     symbol = loop.axis.symbol
     for expr in _conditions(exprs) if len(exprs) <= MOST_EXPRESSIONS else ():
         is_plain = expr.name in ("lt", "ge") and None not in map(position_of, expr.args)
-        if is_plain and not expr.depends_on(symbol):
+        if is_plain and not expr.depends_on(symbol) and _is_reached(loop, expr):
             return expr
     return None
+
+
+def _is_reached(loop: Loop, condition: Expr) -> bool:
+    """Whether anything is decided with it; nothing is if it stands only in positions read at."""
+    return decided(loop, condition, True) != loop.body
 
 
 def decided(loop: Loop, condition: Expr, holds: bool) -> tuple[Statement, ...]:

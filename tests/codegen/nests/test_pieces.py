@@ -7,12 +7,13 @@ import pytest
 
 from graphc.codegen.nests.pieces import MOST_CUTS, pieces, same_everywhere
 from graphc.ir import scalar
-from graphc.ir.dims import Size, symbol
-from graphc.ir.dtypes import float32
+from graphc.ir.dims import Opaque, Size, of_atom, symbol
+from graphc.ir.dtypes import float32, float64, int64
 from graphc.ir.scalar import Expr
 from graphc.ops import ops
 from graphc.schedule.statements import Axis, Loop, Store
 from tests.codegen.sampling import FEW, Compile, assert_same, n, numbers, placeholder
+from tests.native import run_native
 
 AXIS = Axis("$1", 100)
 AT = AXIS.position
@@ -84,3 +85,21 @@ def test_joined_and_padded(axis: int, program: Compile) -> None:
         for k in range(2):
             widths = tuple(zip(low[k], high[k], strict=True))
             assert_same(got[1 + k], np.pad(a, widths, constant_values=2.5))
+
+
+def test_a_condition_inside_a_position_decides_nothing() -> None:
+    computed = scalar.load("a1", 0, int64, below(symbol("m") - 3, 50))
+    place = of_atom(Opaque(computed, 99))
+    loop = Loop(AXIS, (Store("a2", AT, scalar.load("a0", place, float32)),), vector=True)
+    assert same_everywhere(loop) is None
+
+
+def test_elements_at_positions_that_are_read_at_positions() -> None:
+    x = placeholder(5, 5, 5, dtype=float64)
+    second = ops.constant(value=np.array([1]))
+    place = ops.gather(ops.argsort(x, axis=1), second, axes=(1,), position=1)
+    across = [ops.iota(shape=(5, 1, 5), axis=k, dtype=int64) for k in (0, 2)]
+    y = ops.gather(x, across[0], place, across[1], axes=(0, 1, 2), position=0)
+    data = np.random.default_rng(0).normal(size=(5, 5, 5))
+    (found,) = run_native([y], {x: data})
+    np.testing.assert_array_equal(found, np.sort(data, 1)[:, 1:2])
