@@ -30,13 +30,15 @@ def diff(
 ) -> Tensor:
     """Each element less the one before it along an axis, n times over.
 
-    What is prepended and appended joins x along the axis first. Of bool: whether they differ.
+    What is prepended and appended joins x along the axis first; for n = 0 the result is x. Of bool:
+    whether they differ.
     """
     op = "diff"
     times = as_int(op, n, "n")
     if times < 0:
         fail_attribute(op, f"n must be at least 0, not {times}")
-    parts = [part for part in (prepend, x, append) if part is not None]
+    given = (prepend, x, append) if times else (x,)  # as NumPy has it
+    parts = [part for part in given if part is not None]
     node = concat(parts, axis=axis).node if len(parts) > 1 else to_node(op, x)
     along = as_axis(op, axis, len(node.shape))
     for _ in range(times):

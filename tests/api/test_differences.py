@@ -30,6 +30,7 @@ def test_diff_of_what_is_joined_and_of_bool(compute: Any) -> None:
     joined = gc.diff(x, axis=0, prepend=np.ones((1, 5)), append=np.zeros((2, 5)))
     expected = np.diff(DATA, axis=0, prepend=np.ones((1, 5)), append=np.zeros((2, 5)))
     np.testing.assert_allclose(compute(joined, {x: DATA}), expected)
+    assert gc.diff(x, n=0, append=np.zeros((4, 1))).shape == (4, 5)
     assert compute(gc.diff(b), {b: [True, False, False]}).tolist() == [True, False]
 
 
