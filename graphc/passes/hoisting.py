@@ -46,7 +46,8 @@ def _with_invariants_before(loop: Node) -> Node:
     turning = loop.attrs["carries"] + loop.attrs["xs"]
     fixed = body.placeholders[turning:]
     moving = _dependents(body, body.placeholders[:turning])
-    if not any(_is_worth_it(inner) for inner in body.nodes if inner not in moving):
+    turned = _turned_for_products(body)
+    if not any(_is_worth_it(n) or n in turned for n in body.nodes if n not in moving):
         return loop
     made = cut(body.name, body.placeholders[:turning], body.outputs)
     invariant = extract("invariant", made.captures, inputs=fixed)
@@ -57,6 +58,20 @@ def _with_invariants_before(loop: Node) -> Node:
 
 def _is_worth_it(node: Node) -> bool:
     return bool(node.inputs) and not is_sunk(node) and node.op.kind is not Kind.VIEW
+
+
+def _turned_for_products(body: Graph) -> set[Node]:
+    """Operands of products that are read with their dims in another order.
+
+    A product would turn them in every turn of the loop, to have columns side by side.
+    """
+    return {
+        operand
+        for node in body.nodes
+        if node.op.name in ("matmul", "contract")
+        for operand in node.inputs
+        if operand.op.name == "permute_dims"
+    }
 
 
 def _with_products_before(loop: Node) -> Node:
