@@ -7,6 +7,7 @@ the parameters is then cut out as a body.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -63,7 +64,14 @@ def inside(graph: Graph, op: str) -> Iterator[Collection[Node]]:
 
 
 def called(function: Callable[..., Any], arguments: Sequence[Any], op: str, what: str) -> Any:
-    """What a function gives; GraphError if it is no function."""
+    """What a function gives; GraphError if it is no function of so many arguments."""
     if not callable(function):
         fail_graph(op, f"{what} must be a function, not {function!r}")
+    try:
+        inspect.signature(function).bind(*arguments)
+    except TypeError as error:
+        parts = ", the parts of the state" if op == "while_loop" and len(arguments) > 1 else ""
+        fail_graph(op, f"{what} is called with {len(arguments)} arguments{parts}: {error}")
+    except ValueError:  # a function of which nothing is known, written in C
+        pass
     return function(*arguments)

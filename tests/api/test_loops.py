@@ -182,6 +182,18 @@ _ERRORS: list[tuple[str, Callable[[], Any], type[GraphcError], str]] = [
     ),
     ("scalar row", lambda: gc.scan(lambda c, x: (c, x), 0.0, gc.ones(())), ShapeError, "first dim"),
     ("no function", lambda: gc.scan(3, 0.0, length=2), GraphError, "function"),  # type: ignore[arg-type]
+    (
+        "one argument",
+        lambda: gc.while_loop(lambda s: s[1] < 3, lambda s: s, (1.0, 0)),
+        GraphError,
+        "cond_fn is called with 2 arguments, the parts of the state: too many",
+    ),
+    (
+        "two arguments",
+        lambda: gc.scan(lambda c: (c, c), 0.0, length=2),
+        GraphError,
+        "body_fn is called with 2 arguments: too many",
+    ),
     ("map", lambda: gc.map(lambda x: x, ()), AttributeValueError, "at least one"),
     (
         "bounds",
