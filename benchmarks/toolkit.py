@@ -47,6 +47,10 @@ class Toolkit:
         """The derivative of a function along a direction."""
         raise NotImplementedError(f"{type(self).__name__} has no derivatives")
 
+    def forward(self, function: Callable[[Tensor], Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+        """The value and the derivative of a function of a number, by forward accumulation."""
+        raise NotImplementedError(f"{type(self).__name__} has no derivatives")
+
     def blocks(
         self, function: Callable[..., Tensor], rows: Sequence[Tensor], constant: Tensor
     ) -> list[Tensor]:
@@ -55,6 +59,12 @@ class Toolkit:
 
     def scan(self, step: Callable[..., Any], first: Any, rows: Tensor) -> Tensor:
         """The ys of `state, y = step(state, row)` for row after row, stacked."""
+        raise NotImplementedError(f"{type(self).__name__} has no loops")
+
+    def repeated(
+        self, holds: Callable[[Tensor], Tensor], turn: Callable[[Tensor], Tensor], state: Tensor
+    ) -> Tensor:
+        """The state after `state = turn(state)` for as long as a condition on it holds."""
         raise NotImplementedError(f"{type(self).__name__} has no loops")
 
     def literal(self, array: Any) -> Tensor:

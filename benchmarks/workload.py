@@ -63,6 +63,8 @@ class Workload:
     - `entry`: how a call looks. "resident": the inputs lie where the program wants them, the
       outputs may stay there. "callable", "run": NumPy arrays go in and come out, through the
       program's fastest call or, where it has such a thing, a session's `run` with a feed dict.
+    - `derivatives`: calls from NumPy arrays compute derivatives, which a program may have to know.
+    - `without`: peers that cannot say it, though their toolkit can for another.
     - `fill`: given, results go into arrays that are there, where a program works on NumPy's:
       graphc is called with `out`, and NumPy through what `fill` returns.
     - `state`: inputs that live in the program and that each call replaces.
@@ -81,6 +83,8 @@ class Workload:
     builders: Mapping[str, Formula]
     work: Callable[[Sizes, int], Work] | None = None
     entry: Literal["resident", "callable", "run"] = "resident"
+    derivatives: bool = False
+    without: tuple[str, ...] = ()
     fill: Fill | None = None
     state: tuple[str, ...] = ()
     layouts: Mapping[str, Mapping[str, Sequence[int]]] = field(default_factory=dict)

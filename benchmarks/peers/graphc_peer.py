@@ -51,6 +51,9 @@ class GraphcToolkit(Toolkit):
     def scan(self, step: Callable[..., Any], first: Any, rows: Any) -> Any:
         return self.namespace.scan(step, first, rows)[1]
 
+    def repeated(self, holds: Callable[[Any], Any], turn: Callable[[Any], Any], state: Any) -> Any:
+        return self.namespace.while_loop(holds, turn, state)
+
     def sigmoid(self, x: Any) -> Any:
         return self.namespace.sigmoid(x)
 

@@ -38,12 +38,19 @@ class JaxToolkit(Toolkit):
     def directional(self, function: Callable[[Any], Any], x: Any, direction: Any) -> Any:
         return self.jax.jvp(function, (x,), (direction,))[1]
 
+    def forward(self, function: Callable[[Any], Any], x: Any) -> tuple[Any, Any]:
+        value, derivative = self.jax.jvp(function, (x,), (self.namespace.ones_like(x),))
+        return value, derivative
+
     def blocks(self, function: Callable[..., Any], rows: Sequence[Any], constant: Any) -> list[Any]:
         of_one = self.jax.jacrev(function, argnums=tuple(range(len(rows))))
         return [*self.jax.vmap(of_one)(*rows, constant)]
 
     def scan(self, step: Callable[..., Any], first: Any, rows: Any) -> Any:
         return self.jax.lax.scan(step, first, rows)[1]
+
+    def repeated(self, holds: Callable[[Any], Any], turn: Callable[[Any], Any], state: Any) -> Any:
+        return self.jax.lax.while_loop(holds, turn, state)
 
     def sigmoid(self, x: Any) -> Any:
         return self.jax.nn.sigmoid(x)

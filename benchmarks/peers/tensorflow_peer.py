@@ -37,6 +37,10 @@ class TensorflowToolkit(Toolkit):
         gradients = self.namespace.gradients(value, list(primals), seeds)
         return value, [self.namespace.convert_to_tensor(gradient) for gradient in gradients]
 
+    def repeated(self, holds: Callable[[Any], Any], turn: Callable[[Any], Any], state: Any) -> Any:
+        (last,) = self.namespace.while_loop(holds, lambda y: [turn(y)], [state])
+        return last
+
     def descended(self, weights: Sequence[Any], gradients: Sequence[Any], rate: float) -> list[Any]:
         """In place, as `GradientDescentOptimizer` does it, once all gradients are there."""
         tensorflow = self.namespace

@@ -51,6 +51,12 @@ class TorchToolkit(Toolkit):
             found.append(y)
         return self.namespace.stack(found)
 
+    def repeated(self, holds: Callable[[Any], Any], turn: Callable[[Any], Any], state: Any) -> Any:
+        """A loop of Python's: no other is differentiated in the compiled step."""
+        while holds(state):
+            state = turn(state)
+        return state
+
     def literal(self, array: Any) -> Any:
         return self.namespace.from_numpy(array)
 
@@ -193,7 +199,8 @@ class TorchPeer(Peer):
         if self.variant == "compile":
             formula = torch.compile(formula, fullgraph=True, dynamic=False)
         if workload.entry != "resident":
-            torch.inference_mode().__enter__()  # for the life of the process
+            if not workload.derivatives:
+                torch.inference_mode().__enter__()  # for the life of the process
             given = tuple(inputs.values())
             convert = torch.from_numpy
             return Program(

@@ -55,11 +55,11 @@ class Server:
         _keep_to_cores(threads)
         self._setup = Setup(WORKLOADS[workload], dtype, threads)
         entry = CATALOGUE[peer]
-        if entry.toolkit not in self._setup.workload.builders:
+        found = self._setup.workload
+        if entry.toolkit not in found.builders or peer in found.without:
             raise AbsentError(f"there is no way to say this in {entry.title}")
         version = self._imported(entry)
         self._toolkit = entry.toolkit
-        found = self._setup.workload
         self._inputs = found.laid_out(entry.toolkit, found.arrays(dtype, small))
         return {"version": version}
 

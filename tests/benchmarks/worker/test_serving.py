@@ -80,11 +80,13 @@ def test_what_is_left_transposed_does_not_count(
 
 
 def test_troubles_are_answers() -> None:
-    absent, unknown, unprepared = answers(
+    absent, without, unknown, unprepared = answers(
         {"do": "prepare", **CALL, "workload": "layer_norm_gelu"},
+        {"do": "prepare", **CALL, "workload": "scalar_loop", "peer": "torch-compile"},
         {"do": "prepare", **CALL, "workload": "none such"},
         {"do": "memory", "surplus": 1},
     )
     assert absent == {"absent": "there is no way to say this in NumPy"}
+    assert without == {"absent": "there is no way to say this in PyTorch compiled"}
     assert unknown == {"error": "KeyError: 'none such'"}
     assert unprepared["error"].startswith("TypeError")
