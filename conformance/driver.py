@@ -42,24 +42,32 @@ class _Batch:
 
 
 def judge_all(
-    names: Sequence[str], jobs: int, on_progress: Callable[[int, int], None] = lambda *_: None
+    names: Sequence[str],
+    jobs: int,
+    kept: Sequence[Tally] = (),
+    on_progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Tally]:
-    """The tallies of operators, by name; those that the table lacks are counted alone."""
+    """The tallies of operators, by name; those that the table lacks are counted alone.
+
+    What is kept of an earlier run is not judged again.
+    """
     from conformance import samples
 
     known = samples.differentiable()
     tallies = {name: Tally(name, samples.count(known[name])) for name in sorted(names)}
-    batches = list(_batches(tallies))
+    done = {tally.op: tally for tally in kept}
+    batches = list(_batches({op: tally for op, tally in tallies.items() if op not in done}))
+    tallies.update({op: tally for op, tally in done.items() if op in tallies})
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, mp_context=context) as pool:
         waiting = [pool.submit(_judge_batch, batch) for batch in batches]
-        for done, future in enumerate(as_completed(waiting), start=1):
+        for count, future in enumerate(as_completed(waiting), start=1):
             verdicts, unjudged = future.result()
             for verdict in verdicts:
                 tallies[verdict.op].verdicts.append(verdict)
             for (op, number), reason in unjudged.items():
                 tallies[op].unjudged[number] = reason
-            on_progress(done, len(batches))
+            on_progress(count, len(batches))
     for tally in tallies.values():
         tally.verdicts.sort(key=lambda verdict: verdict.number)
     return list(tallies.values())

@@ -14,12 +14,13 @@ from conformance.table import (
     indexing,
     layers,
     losses,
+    masked,
     matrices,
     reductions,
     shapes,
 )
 
-_FAMILIES = (elementwise, indexing, layers, losses, matrices, reductions, shapes)
+_FAMILIES = (elementwise, indexing, layers, losses, masked, matrices, reductions, shapes)
 
 
 def _collected() -> dict[str, Translation]:

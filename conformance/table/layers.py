@@ -157,6 +157,16 @@ def _max_pooled(rank: int, maxima: Any, places: Any) -> Any:
     return apply
 
 
+def _max_slopes(
+    input: Any, *, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+    ceil_mode: bool = False, return_indices: bool = False,
+) -> Any:  # fmt: skip
+    """The derivative of the sum of all maxima."""
+    settings = [_pairs(x) for x in (kernel_size, stride or None, padding, dilation)]
+    maxima = gc.nn.max_pool2d(input, *settings, ceil_mode=ceil_mode)
+    return gc.gradients(gc.sum(maxima), input)[0]
+
+
 def _avg_pooled(function: Any) -> Any:
     def apply(
         input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
@@ -273,11 +283,9 @@ def _batch_norm(
     )
 
 
-def _native_batch_norm(
-    input: Any, weight: Any, bias: Any, mean: Any, var: Any, training: bool, momentum: float,
-    eps: float,
-) -> Any:  # fmt: skip
+def _native_batch_norm(input: Any, weight: Any, bias: Any, *settings: Any) -> Any:
     """With the batch's mean and the inverse of its deviation, which there are in training only."""
+    mean, var, training, momentum, eps = (None,) * (5 - len(settings)) + settings
     found = _batch_norm(input, mean, var, weight, bias, training, momentum, eps)
     if not training:
         return [found, *(gc.zeros((0,), dtype=input.dtype) for _ in range(2))]
@@ -378,8 +386,7 @@ TABLE = {
     "native_group_norm": _native_group_norm,
     "_softmax_backward_data": _softmax_slope,
     "torch.ops.aten._safe_softmax.default": by_rows(_safe_softmax),
-    "max_pool2d_with_indices_backward":
-        _max_pooled(2, _nn.max_pool2d, _nn.argmax_pool2d),
+    "max_pool2d_with_indices_backward": _max_slopes,
     **{f"nn.functional.{names}": function for names, function in {
         "adaptive_avg_pool1d": _adaptive(_nn.adaptive_avg_pool1d),
         "adaptive_avg_pool2d": _adaptive(_nn.adaptive_avg_pool2d),

@@ -49,6 +49,26 @@ def _without_status(function: Any) -> Any:
     return apply
 
 
+def _cholesky_inverse(L: Any, upper: bool = False) -> Any:
+    identity = gc.broadcast_to(gc.eye(L.shape[-1], dtype=L.dtype), L.shape)
+    return gc.linalg.cholesky_solve(L, identity, upper=upper)
+
+
+def _diag(input: Any, diagonal: int = 0) -> Any:
+    if input.ndim == 1:
+        return gc.linalg.diag(input, k=diagonal)
+    return gc.diagonal(input, offset=diagonal)
+
+
+def _diag_embed(input: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
+    return gc.moveaxis(gc.linalg.diag(input, k=offset), (-2, -1), (dim1, dim2))
+
+
+def _lu(A: Any, *, pivot: bool = True) -> Any:
+    refuse(not pivot, "factors without pivots")
+    return gc.linalg.lu(A)
+
+
 def _solve(A: Any, B: Any, *, left: bool = True) -> Any:
     if not left:
         turned = gc.linalg.solve(gc.matrix_transpose(A), gc.matrix_transpose(B))
@@ -173,9 +193,9 @@ def _svd(input: Any, some: bool = True, compute_uv: bool = True) -> Any:
 
 
 def _of_triangle(case: Case, vjps: Sequence[Array]) -> Sequence[Array]:
-    """The derivative by the factor, without the triangle that is not read."""
+    """The derivative by the factor, which comes last, without the triangle that is not read."""
     upper = bool(case.kwargs.get("upper", False))
-    return [vjps[0], np.triu(vjps[1]) if upper else np.tril(vjps[1])]
+    return [*vjps[:-1], np.triu(vjps[-1]) if upper else np.tril(vjps[-1])]
 
 
 def _tensordot(a: Any, b: Any, *, dims: Any = 2) -> Any:
@@ -193,6 +213,10 @@ def _inner(input: Any, other: Any) -> Any:
 
 
 SIGNS = "signs of singular vectors and eigenvectors are free: their absolute values are compared"
+OTHER_TRIANGLE = (
+    "PyTorch gives derivatives by the triangle that is not read as well: those by the other one "
+    "are compared"
+)
 SYMMETRIC = "A + A.T of each sample, since it must be symmetric"
 
 TABLE = {
@@ -207,6 +231,9 @@ TABLE = {
         "cross linalg.cross": lambda input, other, dim=-1: gc.linalg.cross(input, other, axis=dim),
         "diagonal diagonal_copy": _diagonal,
         "linalg.diagonal": lambda A, offset=0, dim1=-2, dim2=-1: _diagonal(A, offset, dim1, dim2),
+        "diag": _diag,
+        "diag_embed": _diag_embed,
+        "diagflat": lambda input, offset=0: gc.linalg.diag(gc.flatten(input), k=offset),
         "dot vdot": gc.vecdot,
         "einsum": _einsum,
         "inner": _inner,
@@ -215,6 +242,7 @@ TABLE = {
         "linalg.det": gc.linalg.det,
         "linalg.inv": gc.linalg.inv,
         "linalg.inv_ex": _without_status(gc.linalg.inv),
+        "linalg.lu": _lu,
         "linalg.matrix_norm": _matrix_norm,
         "linalg.matrix_power": gc.linalg.matrix_power,
         "linalg.multi_dot": gc.linalg.multi_dot,
@@ -259,11 +287,13 @@ TABLE = {
         invariants=_of_columns,
         remark=f"{SIGNS}, without the columns that A does not determine",
     ),
+    "cholesky_inverse": Translation(
+        _cholesky_inverse, comparable=_of_triangle, remark=OTHER_TRIANGLE
+    ),
     "cholesky_solve": Translation(
         lambda b, L, upper=False: gc.linalg.cholesky_solve(L, b, upper=upper),
         comparable=_of_triangle,
-        remark="PyTorch gives derivatives by the triangle that is not read as well: "
-        "those by the other one are compared",
+        remark=OTHER_TRIANGLE,
     ),
     "linalg.pinv.hermitian": Translation(
         lambda A, hermitian: gc.linalg.pinv(A, hermitian=True), _symmetric, remark=SYMMETRIC

@@ -197,12 +197,6 @@ def _viewed(input: Any, size: Any) -> Any:
     return gc.reshape(input, tuple(size))
 
 
-def _windows(input: Any, dimension: int, size: int, step: int) -> Any:
-    if input.ndim == 0:
-        return gc.reshape(input, (1,))
-    return gc.sliding_windows(input, size, axis=dimension, step=step)
-
-
 def _unshuffled(input: Any, downscale_factor: int) -> Any:
     *lead, c, h, w = input.shape
     r = downscale_factor
@@ -241,20 +235,19 @@ def _joined(tensors: Any, dim: int = 0) -> Any:
     return gc.concat(kept, axis=dim)
 
 
-def _blocks(*tensors: Any) -> Any:
-    return gc.linalg.block_diag(*tensors)
-
-
 TABLE = plain({
     "atleast_1d": lambda *tensors: _at_least_1d(*tensors),
     "atleast_2d": lambda *tensors: _at_least_2d(*tensors),
     "atleast_3d": lambda *tensors: _at_least_3d(*tensors),
+    "block_diag": gc.linalg.block_diag,
     "broadcast_tensors": gc.broadcast_arrays,
     "broadcast_to": lambda input, size: gc.broadcast_to(input, tuple(size)),
+    "cartesian_prod": _products,
     "cat": _joined,
     "chunk unsafe_chunk": _chunked,
     "clone contiguous alias_copy": _same,
     "column_stack": _column_stacked,
+    "combinations": _combinations,
     "constant_pad_nd": lambda input, pad, value=0: _padded(input, pad, value=value),
     "dsplit": lambda input, parts: _cut_at(input, parts, 2),
     "dstack": _stacked(2, _at_least_3d),
@@ -266,11 +259,14 @@ TABLE = plain({
     "flipud": lambda input: gc.flip(input, axis=0),
     "hsplit": lambda input, parts: _cut_at(input, parts, 0 if input.ndim == 1 else 1),
     "hstack": _h_stacked,
+    "meshgrid.variadic_tensors meshgrid.list_of_tensors": _meshgrid,
     "movedim": _moved,
     "mT mH": lambda input: gc.matrix_transpose(input),
     "narrow narrow_copy": _narrowed,
     "nn.functional.channel_shuffle": _channels_shuffled,
-    "nn.functional.pad.constant": _padded,
+    "nn.functional.pad.constant nn.functional.pad.reflect": _padded,
+    "nn.functional.pad.replicate nn.functional.pad.replicate_negative": _padded,
+    "nn.functional.pad.circular": _padded,
     "nn.functional.pixel_shuffle": _shuffled,
     "nn.functional.pixel_unshuffle": _unshuffled,
     "permute permute_copy": lambda input, dims: gc.permute_dims(input, list(dims)),
@@ -280,6 +276,7 @@ TABLE = plain({
     "reshape view view_copy": _viewed,
     "reshape_as view_as": lambda input, other: gc.reshape(input, other.shape),
     "roll": _rolled,
+    "rot90": _rotated,
     "select": _selected,
     "slice": _sliced,
     "split split.list_args unsafe_split split_with_sizes split_with_sizes_copy": _split,
