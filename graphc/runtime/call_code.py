@@ -18,7 +18,7 @@ from graphc.codegen.calls.lists import ENTER, LEAVE, POP_ARENA, PUSH_ARENA, PUSH
 from graphc.codegen.calls.steps import STEPS, emit_steps
 from graphc.codegen.target import Target, current_target
 from graphc.errors import CompileError
-from graphc.ir.dtypes import float64
+from graphc.ir.dtypes import float32, float64
 from graphc.runtime import array_layout
 from graphc.runtime.words import Words, zeros
 
@@ -114,7 +114,8 @@ def links() -> Words[int]:
     objects = {
         Links.LIST_TYPE: list, Links.TUPLE_TYPE: tuple, Links.NONE: None,
         Links.NOT_DONE: NotImplemented, Links.BLOCK_TYPE: Block, Links.FLOAT_TYPE: float,
-        Links.FLOAT64_TYPE: np.float64, Links.FLOAT64: float64.numpy, **names,
+        Links.FLOAT64_TYPE: np.float64, Links.FLOAT64: float64.numpy,
+        Links.FLOAT32_TYPE: np.float32, Links.FLOAT32: float32.numpy, **names,
     }  # fmt: skip
     for field, thing in objects.items():
         words[field] = id(thing)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from llvmlite import ir
 
 from graphc.codegen.calls.layout import (
+    SCALAR_VALUE,
     STATUS_WORDS,
     Arena,
     Buffer,
@@ -212,11 +213,21 @@ def _fill_inputs(
         w.store(w.array_pointer(given, NumPyArray.DATA), data, 0)
         type_ = w.array_pointer(given, NumPyArray.TYPE)
         with w.when(w.differ(type_, array_type), likely=False):
-            place = w.at(fed, 0, k)
-            value = w.call("PyFloat_AsDouble", given, result=ir.DoubleType())
-            w.builder.store(value, place)
-            w.store(place, data, 0)
+            _fill_number(w, call, given, type_, w.at(fed, 0, k), data)
         w.set_slot(w.pointer(data, 0), table, w.load(w.row(inputs, Buffer, k), Buffer.SLOT))
+
+
+def _fill_number(
+    w: Writer, call: ir.Value, given: ir.Value, type_: ir.Value, place: ir.Value, data: ir.Value
+) -> None:
+    """Let `data` be where the value of a float is: in NumPy's object itself, or put in place."""
+    single = w.same(type_, w.pointer(w.pointer(call, Call.LINKS), Links.FLOAT32_TYPE))
+    with w.builder.if_else(single) as (is_single, is_double):
+        with is_single:
+            w.store(w.bytes_from(given, SCALAR_VALUE), data, 0)
+        with is_double:
+            w.builder.store(w.call("PyFloat_AsDouble", given, result=ir.DoubleType()), place)
+            w.store(place, data, 0)
 
 
 def _emit_fill(module: ir.Module) -> None:

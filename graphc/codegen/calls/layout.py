@@ -31,6 +31,8 @@ class Links(IntEnum):
     FLOAT_TYPE = 13
     FLOAT64_TYPE = 14  # NumPy's, whose objects are of Python's type too
     FLOAT64 = 15  # the dtype
+    FLOAT32_TYPE = 16  # NumPy's scalar, and the dtype
+    FLOAT32 = 17
 
 
 class State(IntEnum):
@@ -190,6 +192,10 @@ MOST_BLOCKS = 2
 
 #: Words that a failed check reports, see `Executable`.
 STATUS_WORDS = 3
+
+
+#: Where a scalar of NumPy's has its value, in bytes; part of NumPy's ABI too.
+SCALAR_VALUE = 16
 
 
 class NumPyArray(IntEnum):

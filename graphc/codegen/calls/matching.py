@@ -1,7 +1,7 @@
 """Whether arguments are just what a program takes: arrays of its dtypes and of known shapes.
 
-A float of Python's or NumPy's does for a float64 without dims. Anything else is left to Python,
-which converts it or says what is wrong.
+A float of Python's or NumPy's does for a float64 without dims, NumPy's float32 for a float32.
+Anything else is left to Python, which converts it or says what is wrong.
 """
 
 from __future__ import annotations
@@ -66,14 +66,17 @@ def _emit_fits(module: ir.Module) -> None:
 
 
 def _emit_is_number(module: ir.Module) -> None:
-    """`i1 is_number(links, object, buffer)`: whether it is a float, and one float64 is wanted."""
+    """`i1 is_number(links, object, buffer)`: whether it is a float of the dtype, without dims."""
     w = Writer(module, IS_NUMBER, I1, [POINTER, POINTER, POINTER])
     w.internal()
     links, given, buffer = w.arguments
     w.leave_if(w.nonzero(w.load(buffer, Buffer.RANK)), I1(0))
     wanted = w.pointer(buffer, Buffer.DESCR)
-    w.leave_if(w.differ(wanted, w.pointer(links, Links.FLOAT64)), I1(0))
     type_ = w.array_pointer(given, NumPyArray.TYPE)
+    is_single = w.same(type_, w.pointer(links, Links.FLOAT32_TYPE))
+    single = w.same(wanted, w.pointer(links, Links.FLOAT32))
+    w.leave_if(w.builder.and_(is_single, single), I1(1))
+    w.leave_if(w.differ(wanted, w.pointer(links, Links.FLOAT64)), I1(0))
     kinds = (Links.FLOAT_TYPE, Links.FLOAT64_TYPE)
     plain, numpy = (w.same(type_, w.pointer(links, kind)) for kind in kinds)
     w.leave(w.builder.or_(plain, numpy))
