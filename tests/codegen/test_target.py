@@ -36,6 +36,7 @@ OWN = (
     "graphc_tile",
     "graphc_direct_tile",
     "graphc_window_tile",
+    "graphc_shared_tile",
     "launch",
     "checked_launch",
     "join",
