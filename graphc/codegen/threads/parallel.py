@@ -23,7 +23,7 @@ from graphc.schedule.work import NANOSECOND
 
 #: A piece's work, in the units of `graphc.schedule.work`. Handing one to a thread that looks for
 #: work takes about 0.2 microseconds, waking one that sleeps about 20.
-PIECE_WORK = 16_000 * NANOSECOND
+PIECE_WORK = 8_000 * NANOSECOND
 
 #: Pieces of one launch at most.
 MOST_PIECES = 128
