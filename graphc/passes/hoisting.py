@@ -7,11 +7,9 @@ than many small ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from graphc.control.bodies import applied, cut, is_sunk
 from graphc.ir import dims
-from graphc.ir.graph import Graph, extract, map_subgraphs, rewrite, with_inputs
+from graphc.ir.graph import Graph, downstream, extract, map_subgraphs, rewrite, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind, holds_graphs
@@ -45,7 +43,7 @@ def _with_invariants_before(loop: Node) -> Node:
     body: Graph = loop.attrs["body"]
     turning = loop.attrs["carries"] + loop.attrs["xs"]
     fixed = body.placeholders[turning:]
-    moving = _dependents(body, body.placeholders[:turning])
+    moving = downstream(body.nodes, body.placeholders[:turning])
     turned = _turned_for_products(body)
     if not any(_is_worth_it(n) or n in turned for n in body.nodes if n not in moving):
         return loop
@@ -85,7 +83,7 @@ def _with_products_before(loop: Node) -> Node:
     carry, rows, fixed = (
         places[:carries], places[carries : carries + count], places[carries + count :],
     )  # fmt: skip
-    waiting, of_rows = _dependents(body, carry), _dependents(body, rows)
+    waiting, of_rows = downstream(body.nodes, carry), downstream(body.nodes, rows)
     products = [n for n in body.nodes if n in of_rows and n not in waiting and _has_few_rows(n)]
     if not products:
         return loop
@@ -108,11 +106,3 @@ def _has_few_rows(node: Node) -> bool:
     sizes = zip(left, node.inputs[0].shape, strict=True)
     rows = dims.product(size for label, size in sizes if label in to and label not in right)
     return not isinstance(rows, int) or rows < MOST_ROWS
-
-
-def _dependents(graph: Graph, places: Iterable[Node]) -> set[Node]:
-    found = set(places)
-    for node in graph.nodes:
-        if any(operand in found for operand in node.inputs):
-            found.add(node)
-    return found

@@ -7,8 +7,7 @@ would need.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from graphc.control.bodies import applied, returning
@@ -133,9 +132,20 @@ def _turns(loop: Node) -> str:
 
 
 def prune_loops(graph: Graph) -> Graph:
-    """The graph with loops and branches that leave what is read, and take what that needs."""
-    if not any(holds_graphs(node.op) for node in graph.nodes):
+    """The graph with loops and branches that leave what is read, and take what that needs.
+
+    What one of them takes no more, another one before it need not leave: so until nothing changes.
+    """
+    if not any(node.op.name in _PRUNED for node in graph.nodes):
         return graph
+    while True:
+        pruned = _pruned_once(graph)
+        if pruned is graph:
+            return graph
+        graph = pruned
+
+
+def _pruned_once(graph: Graph) -> Graph:
     used: dict[Node, set[int]] = {}
     for node in graph.nodes:
         if node.op is ops.item:
@@ -156,29 +166,17 @@ class _Pruning:
             with created_at(node.location):
                 return ops.item(inputs[0], name=node.name, k=k)
         node_now = with_inputs(node, inputs)
-        if not holds_graphs(node.op) or node not in self.used:
+        if node.op.name not in _PRUNED or node not in self.used:
             return node_now
-        node_now = map_subgraphs(node_now, lambda inner: drop_dead_code(inner))
-        form = _Cond if node.op.name == "cond" else _Scan if node.op.name == "scan" else _While
-        pruned, self.kept[node] = form(node_now, self.used[node]).pruned()
+        node_now = map_subgraphs(node_now, drop_dead_code)
+        pruned, self.kept[node] = _PRUNED[node.op.name](node_now, self.used[node])
         return map_subgraphs(pruned, prune_loops)
 
 
-@dataclass
-class _Form:
-    """An op that holds graphs, and the numbers of its results that are read."""
-
-    node: Node
-    used: set[int]
-
-    def pruned(self) -> tuple[Node, list[int]]:
-        """The op with what is needed, and the numbers of the results that it has left."""
-        raise NotImplementedError
-
-    def remade(self, inputs: Iterable[Node], **attrs: Any) -> Node:
-        new = {**self.node.attrs, **attrs}
-        with created_at(self.node.location):
-            return self.node.op(*inputs, name=self.node.name, **new)
+def _remade(node: Node, inputs: Iterable[Node], **attrs: Any) -> Node:
+    """The node with other inputs and attributes."""
+    with created_at(node.location):
+        return node.op(*inputs, name=node.name, **{**node.attrs, **attrs})
 
 
 def _read(graph: Graph, outputs: Iterable[int]) -> set[int]:
@@ -196,67 +194,64 @@ def _with(graph: Graph, places: Sequence[int], outputs: Sequence[int]) -> Graph:
     )
 
 
-class _Cond(_Form):
-    def pruned(self) -> tuple[Node, list[int]]:
-        then, otherwise = self.node.attrs["then"], self.node.attrs["otherwise"]
-        outputs = sorted(self.used)
-        places = sorted(_read(then, outputs) | _read(otherwise, outputs))
-        if len(outputs) == len(then.outputs) and len(places) == len(then.placeholders):
-            return self.node, outputs
-        pred, *operands = self.node.inputs
-        return self.remade(
-            [pred, *(operands[k] for k in places)],
-            then=_with(then, places, outputs),
-            otherwise=_with(otherwise, places, outputs),
-        ), outputs
+#: An op with what is needed, and the numbers of the results that it has left.
+Pruned = tuple[Node, list[int]]
 
 
-class _Loop(_Form):
-    carries: int
-
-    def needed(self, graphs: Sequence[Graph]) -> tuple[list[int], list[int]]:
-        """Numbers of placeholders and of outputs that are needed; `graphs` need all they read."""
-        body: Graph = self.node.attrs["body"]
-        outputs = set(self.used)
-        places: set[int] = set()
-        for graph in graphs:
-            places |= _read(graph, range(len(graph.outputs)))
-        while True:
-            outputs |= {k for k in places if k < self.carries}
-            found = places | _read(body, outputs) | {k for k in outputs if k < self.carries}
-            if found == places:
-                return sorted(places), sorted(outputs)
-            places = found
+def _pruned_cond(node: Node, used: set[int]) -> Pruned:
+    then, otherwise = node.attrs["then"], node.attrs["otherwise"]
+    outputs = sorted(used)
+    places = sorted(_read(then, outputs) | _read(otherwise, outputs))
+    if len(outputs) == len(then.outputs) and len(places) == len(then.placeholders):
+        return node, outputs
+    pred, *operands = node.inputs
+    graphs = {key: _with(node.attrs[key], places, outputs) for key in ("then", "otherwise")}
+    return _remade(node, [pred, *(operands[k] for k in places)], **graphs), outputs
 
 
-class _Scan(_Loop):
-    def pruned(self) -> tuple[Node, list[int]]:
-        attrs = self.node.attrs
-        body, self.carries, count = attrs["body"], attrs["carries"], attrs["xs"]
-        places, outputs = self.needed(())
-        rows = range(self.carries, self.carries + count)
-        if any(map(dims.is_found, attrs["length"])) and not any(k in rows for k in places):
-            places = sorted((*places, rows[0]))  # it tells the length
-        if len(outputs) == len(body.outputs) and len(places) == len(body.placeholders):
-            return self.node, outputs
-        return self.remade(
-            [self.node.inputs[k] for k in places],
-            body=_with(body, places, outputs),
-            carries=sum(k < self.carries for k in places),
-            xs=sum(k in rows for k in places),
-        ), outputs
+def _needed(loop: Node, used: set[int], places: set[int]) -> tuple[list[int], list[int]]:
+    """The numbers of a body's placeholders and outputs that are needed, given some of both."""
+    body, carries = loop.attrs["body"], _count(loop)
+    outputs = set(used)
+    while True:
+        outputs |= {k for k in places if k < carries}
+        found = places | _read(body, outputs) | {k for k in outputs if k < carries}
+        if found == places:
+            return sorted(places), sorted(outputs)
+        places = found
 
 
-class _While(_Loop):
-    def pruned(self) -> tuple[Node, list[int]]:
-        attrs = self.node.attrs
-        body, test, self.carries = attrs["body"], attrs["condition"], attrs["states"]
-        places, outputs = self.needed([test])
-        if len(outputs) == len(body.outputs) and len(places) == len(body.placeholders):
-            return self.node, outputs
-        return self.remade(
-            [self.node.inputs[k] for k in places],
-            condition=_with(test, places, [0]),
-            body=_with(body, places, outputs),
-            states=sum(k < self.carries for k in places),
-        ), outputs
+def _is_whole(loop: Node, places: list[int], outputs: list[int]) -> bool:
+    body = loop.attrs["body"]
+    return len(outputs) == len(body.outputs) and len(places) == len(body.placeholders)
+
+
+def _pruned_scan(loop: Node, used: set[int]) -> Pruned:
+    attrs, carries = loop.attrs, _count(loop)
+    places, outputs = _needed(loop, used, set())
+    rows = range(carries, carries + attrs["xs"])
+    if any(map(dims.is_found, attrs["length"])) and not any(k in rows for k in places):
+        places = sorted((*places, rows[0]))  # it tells the length
+    if _is_whole(loop, places, outputs):
+        return loop, outputs
+    return _remade(
+        loop, [loop.inputs[k] for k in places], body=_with(attrs["body"], places, outputs),
+        carries=sum(k < carries for k in places), xs=sum(k in rows for k in places),
+    ), outputs  # fmt: skip
+
+
+def _pruned_while(loop: Node, used: set[int]) -> Pruned:
+    attrs, states = loop.attrs, _count(loop)
+    places, outputs = _needed(loop, used, _read(attrs["condition"], [0]))
+    if _is_whole(loop, places, outputs):
+        return loop, outputs
+    return _remade(
+        loop, [loop.inputs[k] for k in places], body=_with(attrs["body"], places, outputs),
+        condition=_with(attrs["condition"], places, [0]),
+        states=sum(k < states for k in places),
+    ), outputs  # fmt: skip
+
+
+_PRUNED: Mapping[str, Callable[[Node, set[int]], Pruned]] = {
+    "cond": _pruned_cond, "scan": _pruned_scan, "while_loop": _pruned_while,
+}  # fmt: skip
