@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from graphc.api import elementwise
 from graphc.api.blame import blamed, fail_attribute, fail_dtype, fail_shape
 from graphc.api.joining import concat
@@ -320,18 +322,19 @@ def fori_loop(lower: TensorLike, upper: TensorLike, body_fn: Callable[..., Any],
     array(32)
     """
     op = "fori_loop"
-    if isinstance(lower, int | Dim) and isinstance(upper, int | Dim):
-        length = dims.maximum(upper - lower, 0)
-        first = graph_for(op, init).tensor(size_node(lower))
+    if isinstance(lower, int | np.integer | Dim) and isinstance(upper, int | np.integer | Dim):
+        begin, end = as_dim(op, lower), as_dim(op, upper)
+        length = dims.maximum(end - begin, 0)
+        first = graph_for(op, init).tensor(size_node(begin))
         (_, state), _ = scan(
             lambda carry, _: ((carry[0] + 1, body_fn(carry[0], carry[1])), None),
             (first, init), None, length,
         )  # fmt: skip
         return state
     graph = graph_of(op, lower, upper)
-    first, end = (graph.tensor(node) for node in to_nodes(op, lower, upper))
+    first, last = (graph.tensor(node) for node in to_nodes(op, lower, upper))
     if not first.dtype.is_integer:
         fail_dtype(op, f"the bounds must be integers, not {first.dtype.name}")
     return while_loop(
-        lambda i, state: i < end, lambda i, state: (i + 1, body_fn(i, state)), (first, init)
+        lambda i, state: i < last, lambda i, state: (i + 1, body_fn(i, state)), (first, init)
     )[1]

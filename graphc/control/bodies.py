@@ -14,6 +14,7 @@ from graphc.ir.graph import (
     PLACEHOLDER,
     VARIABLE,
     Graph,
+    downstream,
     extract,
     topological,
     with_inputs,
@@ -64,10 +65,11 @@ def bodies(
     ends = [node for _, outputs in wanted for node in outputs]
     if outside is None:
         order = topological(ends, frozenset(parameters))
-        inside = _inside(order, parameters)
+        inside = downstream(order, parameters)
     else:
         order = topological(ends, {*parameters, *outside})
-        inside = {*parameters, *order}.difference(outside, map(_source, order))
+        inside = {node for node in order if not _is_fed(node)}.difference(outside)
+        inside.update(parameters)
     captures = _captures(order, ends, inside, frozenset(parameters))
     places = {node: _own_place(node) for node in parameters}
     places |= {node: parameter_like(node) for node in captures}
@@ -83,18 +85,9 @@ def bodies(
     ]
 
 
-def _inside(order: Sequence[Node], parameters: Sequence[Node]) -> set[Node]:
-    """What depends on a parameter."""
-    inside = set(parameters)
-    for node in order:
-        if any(operand in inside for operand in node.inputs):
-            inside.add(node)
-    return inside
-
-
-def _source(node: Node) -> Node | None:
-    """The node if it can be in no body."""
-    return node if node.op.name == VARIABLE or (node.op.name == PLACEHOLDER and node.name) else None
+def _is_fed(node: Node) -> bool:
+    """Whether the value is the program's own input, which can be in no body."""
+    return node.op.name == VARIABLE or (node.op.name == PLACEHOLDER and node.name is not None)
 
 
 def is_sunk(node: Node) -> bool:

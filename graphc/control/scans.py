@@ -73,14 +73,17 @@ def _reference(attrs: dict[str, Any], *given: Array) -> tuple[Array, ...]:
         stacks.append(made[carries:])
     if attrs["reverse"]:
         stacks.reverse()
-    return (*carry, *_stacked(attrs, stacks))
+    return (*carry, *stacks_of(attrs["body"], carries, stacks))
 
 
-def _stacked(attrs: dict[str, Any], rows: Sequence[Sequence[Array]]) -> list[Array]:
-    """The stacks of rows; without any turn, of the rows that there would be."""
+def stacks_of(body: Any, states: int, rows: Sequence[Sequence[Array]]) -> list[Array]:
+    """The stacks of what a body's function has left, beside its state, in every turn.
+
+    Without any turn they are empty, and of the types that they would have.
+    """
     if rows:
         return [np.stack(column) for column in zip(*rows, strict=True)]
-    return [np.stack([row])[:0] for row in attrs["body"].empty()[attrs["carries"] :]]
+    return [np.stack([row])[:0] for row in body.empty()[states:]]
 
 
 def split(node: Node) -> tuple[list[Node], list[Node], list[Node]]:

@@ -16,7 +16,7 @@ from graphc.autodiff.reverse import cotangents, dependents, has_floats
 from graphc.control.bodies import Body, cut, is_sunk, parameter_like
 from graphc.control.summing import rows_of_sum
 from graphc.ir import dims
-from graphc.ir.graph import Graph, topological
+from graphc.ir.graph import Graph, downstream, topological
 from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ir.types import TensorType
@@ -112,7 +112,8 @@ class _Turning:
         back, others = found[: len(self.carried)], found[len(self.carried) :]
         rows, along = _present(rows, others[: len(rows)])
         summed, into = _present(summed, others[len(others) - len(summed) :])
-        back_nodes = _dependents([*back, *along, *into], seeds)
+        ends = [part for part in (*back, *along, *into) if part is not None]
+        back_nodes = downstream(topological(ends), seeds)
         later = {} if self.counts else self._later(summed, into)
         kept = [(k, part) for k, part in zip(summed, into, strict=True) if k not in later]
         sums = [parameter_like(part) for _, part in kept]
@@ -157,15 +158,6 @@ class _Turning:
         return found
 
 
-def _dependents(ends: Sequence[Node | None], starts: Sequence[Node]) -> set[Node]:
-    """Everything on the way to the ends that depends on one of the starts."""
-    found = set(starts)
-    for node in topological([end for end in ends if end is not None]):
-        if any(operand in found for operand in node.inputs):
-            found.add(node)
-    return found
-
-
 def _present(numbers: list[int], parts: Sequence[Node | None]) -> tuple[list[int], list[Node]]:
     """The numbers of the parts that there are, and these."""
     pairs = [(k, part) for k, part in zip(numbers, parts, strict=True) if part is not None]
@@ -188,10 +180,7 @@ class _Tape:
         Those of `taped` are recorded in any case.
         """
         order = topological(returned)
-        back = set(self.seeds)
-        for node in order:
-            if any(operand in back for operand in node.inputs):
-                back.add(node)
+        back = downstream(order, self.seeds)
         read: dict[Node, None] = dict.fromkeys(node for node in returned if node not in back)
         for node in order:
             if node in back:

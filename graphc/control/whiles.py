@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from graphc.control.batching import batched_while
 from graphc.control.bodies import applied, results
 from graphc.control.moving import moving
-from graphc.control.scans import Turns, or_zeros, present, recording, stacked, unwound
+from graphc.control.scans import Turns, or_zeros, present, recording, stacked, stacks_of, unwound
 from graphc.control.taping import adjoint
 from graphc.control.typing import check_body, check_counts, check_same, types_of
 from graphc.errors import IterationLimitError
@@ -69,10 +67,7 @@ def _reference(attrs: dict[str, Any], *given: Array) -> tuple[Array, ...]:
         made = attrs["body"](*state, *captures)
         state = made[:states]
         rows.append(made[states:])
-    if rows:
-        return (*state, *(np.stack(column) for column in zip(*rows, strict=True)))
-    empty = attrs["body"].empty()[states:]
-    return (*state, *(np.stack([row])[:0] for row in empty))
+    return (*state, *stacks_of(attrs["body"], states, rows))
 
 
 def _vjp(result: Node, g: tuple[Node | None, ...]) -> tuple[Node | None, ...]:

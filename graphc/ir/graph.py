@@ -61,6 +61,15 @@ def topological(roots: Iterable[Node], given: Container[Node] = ()) -> list[Node
     return list(done)
 
 
+def downstream(order: Iterable[Node], starts: Iterable[Node]) -> set[Node]:
+    """The starts, and the nodes of an order, inputs before users, that depend on one of them."""
+    found = set(starts)
+    for node in order:
+        if any(operand in found for operand in node.inputs):
+            found.add(node)
+    return found
+
+
 def extract(
     name: str,
     outputs: Sequence[Node],

@@ -38,7 +38,7 @@ _Known = tuple[int, ...]
 def covers(windows: Windows, kernel: Shape) -> list[_Known]:
     """How many windows further back one may begin that contains an element, along each dim.
 
-    None if elements of a window lie apart, or its size is not known.
+    Empty if elements of a window lie apart, or its size is not known.
     """
     steps = [*zip(kernel, windows.strides, windows.dilations, strict=True)]
     if not all(isinstance(n, int) and dilation == 1 for n, _, dilation in steps):
