@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.api.gradients import Tensors, Weights, floats_of, in_shape_of, one_for_each, weight_of
+from graphc.api.gradients import (
+    Tensors,
+    Weights,
+    floats_of,
+    in_shape_of,
+    one_for_each,
+    weight_of,
+    weighted,
+)
 from graphc.api.jacobians import gradient_of_scalar
 from graphc.api.operands import graph_of
 from graphc.api.shapes import filled
@@ -33,12 +41,7 @@ def vjp(ys: Tensors, xs: Tensors, cotangents: Weights) -> list[Tensor]:
     op = "vjp"
     y_list, x_list = floats_of(op, "y", ys), floats_of(op, "x", xs)
     graph = graph_of(op, *y_list, *x_list)
-    given = [
-        (y.node, weight_of(op, y, weight))
-        for y, weight in zip(y_list, one_for_each(op, "cotangents", cotangents, ys), strict=True)
-        if weight is not None
-    ]
-    nodes, seeds = [node for node, _ in given], [seed for _, seed in given]
+    nodes, seeds = weighted(op, "cotangents", cotangents, ys)
     found = reverse_accumulation(nodes, [x.node for x in x_list], seeds)
     return [graph.tensor(in_shape_of(x, part)) for x, part in zip(x_list, found, strict=True)]
 
@@ -61,12 +64,7 @@ def hvp(y: Tensor, xs: Tensors, vectors: Weights) -> Any:
     slopes = gradient_of_scalar(op, y, xs)
     x_list = floats_of(op, "x", xs)
     graph = graph_of(op, *slopes, *x_list)
-    moving = [
-        (x.node, weight_of(op, x, vector))
-        for x, vector in zip(x_list, one_for_each(op, "vectors", vectors, xs), strict=True)
-        if vector is not None
-    ]
-    nodes, seeds = [node for node, _ in moving], [seed for _, seed in moving]
+    nodes, seeds = weighted(op, "vectors", vectors, xs)
     found = forward_accumulation([slope.node for slope in slopes], nodes, seeds)
     results = [graph.tensor(in_shape_of(x, part)) for x, part in zip(x_list, found, strict=True)]
     return results[0] if isinstance(xs, Value) else results

@@ -49,12 +49,7 @@ def jvp(ys: Tensors, xs: Tensors, tangents: Weights) -> list[Tensor]:
     op = "jvp"
     y_list, x_list = floats_of(op, "y", ys), floats_of(op, "x", xs)
     graph = graph_of(op, *y_list, *x_list)
-    moving = [
-        (x.node, weight_of(op, x, tangent))
-        for x, tangent in zip(x_list, one_for_each(op, "tangents", tangents, xs), strict=True)
-        if tangent is not None
-    ]
-    nodes, seeds = [node for node, _ in moving], [seed for _, seed in moving]
+    nodes, seeds = weighted(op, "tangents", tangents, xs)
     found = forward_accumulation([y.node for y in y_list], nodes, seeds)
     return [graph.tensor(in_shape_of(y, part)) for y, part in zip(y_list, found, strict=True)]
 
@@ -102,6 +97,19 @@ def one_for_each(op: str, what: str, weights: Weights, tensors: Tensors) -> list
     if not isinstance(weights, list | tuple) or len(weights) != count:
         fail_gradient(op, f"needs {what}= as a list of {count}, one for each tensor")
     return list(weights)
+
+
+def weighted(
+    op: str, what: str, weights: Weights, tensors: Tensors
+) -> tuple[list[Node], list[Node]]:
+    """The tensors that have a weight, and their weights, as nodes."""
+    each = one_for_each(op, what, weights, tensors)
+    pairs = [
+        (tensor.node, weight_of(op, tensor, weight))
+        for tensor, weight in zip(as_list(tensors), each, strict=True)
+        if weight is not None
+    ]
+    return [node for node, _ in pairs], [seed for _, seed in pairs]
 
 
 def _is_list_of_one(weights: Weights) -> bool:
