@@ -45,6 +45,14 @@ def object_codes(
     return {name: made[name] for name in modules}
 
 
+def plain_object(module: ir.Module, target: Target) -> bytes:
+    """The object file of a module by LLVM without optimisation, in a quarter of the time.
+
+    For code of graphc's own that mostly waits, or calls others.
+    """
+    return _translated(str(module), target, quickly=True)
+
+
 def begin(
     translators: Translators, name: str, module: ir.Module, target: Target, *, quickly: bool = False
 ) -> None:

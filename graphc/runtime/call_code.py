@@ -10,6 +10,7 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numpy as np
+from llvmlite import ir
 
 from graphc.codegen.caching.compiled_code import object_of_part
 from graphc.codegen.calls.function import CALL, TRY, emit_call
@@ -17,6 +18,7 @@ from graphc.codegen.calls.layout import Links
 from graphc.codegen.calls.lists import ENTER, LEAVE, POP_ARENA, PUSH_ARENA, PUSH_SIGNATURE
 from graphc.codegen.calls.steps import STEPS, emit_steps
 from graphc.codegen.target import Target, current_target
+from graphc.codegen.translation import plain_object
 from graphc.errors import CompileError
 from graphc.ir.dtypes import float32, float64
 from graphc.runtime import array_layout
@@ -68,7 +70,9 @@ def call_code(record_offset: int) -> CallCode:
         builder = llvm.JITLibraryBuilder().add_current_process()
         builder.add_object_img(
             object_of_part(
-                f"call path {record_offset}", target, lambda: _compiled(target, record_offset)
+                f"call path {record_offset}",
+                target,
+                lambda: plain_object(_emitted(target, record_offset), target),
             )
         )
         for name in names:
@@ -91,15 +95,10 @@ def call_code(record_offset: int) -> CallCode:
     )
 
 
-def _compiled(target: Target, record_offset: int) -> bytes:
+def _emitted(target: Target, record_offset: int) -> ir.Module:
     module = emit_call(target, record_offset)
     emit_steps(module)
-    parsed = llvm.parse_assembly(str(module))
-    parsed.verify()
-    machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=0, reloc="pic", codemodel="default"
-    )
-    return bytes(machine.emit_object(parsed))
+    return module
 
 
 @functools.cache

@@ -10,7 +10,8 @@ import llvmlite.binding as llvm
 from graphc.codegen.caching.compiled_code import object_of_part
 from graphc.codegen.interrupts import INTERRUPTED_NAME, emit_interrupted
 from graphc.codegen.regions import FREE, REALLOCATE
-from graphc.codegen.target import Target, current_target
+from graphc.codegen.target import current_target
+from graphc.codegen.translation import plain_object
 
 #: Python's own functions for memory, which need no GIL.
 _MEMORY = {REALLOCATE: "PyMem_RawRealloc", FREE: "PyMem_RawFree"}
@@ -37,19 +38,13 @@ def raised(exception: int) -> BaseException:
 @functools.cache
 def _interrupted() -> int:
     target = current_target()
+    image = object_of_part(
+        "interrupts", target, lambda: plain_object(emit_interrupted(target), target)
+    )
     builder = llvm.JITLibraryBuilder().add_current_process()
-    builder.add_object_img(object_of_part("interrupts", target, lambda: _compiled(target)))
+    builder.add_object_img(image)
     builder.export_symbol(INTERRUPTED_NAME)
     code = builder.link(llvm.create_lljit_compiler(), INTERRUPTED_NAME)
     found = int(code[INTERRUPTED_NAME])
     code.detach()  # programs may call it as long as the process lives
     return found
-
-
-def _compiled(target: Target) -> bytes:
-    parsed = llvm.parse_assembly(str(emit_interrupted(target)))
-    parsed.verify()
-    machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=0, reloc="pic", codemodel="default"
-    )
-    return bytes(machine.emit_object(parsed))

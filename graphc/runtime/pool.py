@@ -20,9 +20,10 @@ from typing import Any, Self
 import llvmlite.binding as llvm
 
 from graphc.codegen.caching.compiled_code import object_of_part
-from graphc.codegen.target import Target, current_target
+from graphc.codegen.target import current_target
 from graphc.codegen.threads.pool import emit_pool, is_available, pool_bytes
 from graphc.codegen.threads.pool_function import LINE, STARTED
+from graphc.codegen.translation import plain_object
 from graphc.errors import AttributeValueError, CompileError, SessionError
 
 #: How many threads a session uses that has not been told.
@@ -184,7 +185,9 @@ def pool_code() -> PoolCode:
     names = ("gc.parallel_for", "gc.initialize", "gc.stop", "gc.close", "gc.now")
     try:
         builder = llvm.JITLibraryBuilder().add_current_process()
-        builder.add_object_img(object_of_part("pool", target, lambda: _compiled(target)))
+        builder.add_object_img(
+            object_of_part("pool", target, lambda: plain_object(emit_pool(target), target))
+        )
         for name in names:
             builder.export_symbol(name)
         code = builder.link(llvm.create_lljit_compiler(), "graphc_pool")
@@ -200,16 +203,6 @@ def pool_code() -> PoolCode:
         ctypes.CFUNCTYPE(number, pointer)(close),
         now,
     )
-
-
-def _compiled(target: Target) -> bytes:
-    """By LLVM without optimisation: the code mostly waits, and is made in a quarter of the time."""
-    parsed = llvm.parse_assembly(str(emit_pool(target)))
-    parsed.verify()
-    machine = llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=0, reloc="pic", codemodel="default"
-    )
-    return bytes(machine.emit_object(parsed))
 
 
 #: The open pools with workers, by address.
