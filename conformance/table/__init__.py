@@ -16,11 +16,14 @@ from conformance.table import (
     losses,
     masked,
     matrices,
+    pooling,
     reductions,
     shapes,
 )
 
-_FAMILIES = (elementwise, indexing, layers, losses, masked, matrices, reductions, shapes)
+_FAMILIES = (
+    elementwise, indexing, layers, losses, masked, matrices, pooling, reductions, shapes,
+)  # fmt: skip
 
 
 def _collected() -> dict[str, Translation]:

@@ -71,3 +71,8 @@ def promoted(*operands: Any) -> list[Any]:
         gc.astype(x, kinds[0]) if isinstance(x, gc.Tensor) and not x.dtype.is_float else x
         for x in operands
     ]
+
+
+def pairs(value: Any) -> Any:
+    """A list as the tuple that graphc takes for several dims; anything else as it is."""
+    return tuple(value) if isinstance(value, list | tuple) else value
