@@ -32,6 +32,13 @@ class Term:
         axes = tuple(self.labels.index(label) for label in to)
         return self.node if self.labels == to else ops.permute_dims(self.node, axes=axes)
 
+    def in_memory(self) -> Term:
+        """The same tensor as it lies in memory, if that is another order of its axes."""
+        if self.node.op is not ops.permute_dims:
+            return self
+        labels = dict(zip(self.node.attrs["axes"], self.labels, strict=True))
+        return Term(self.node.inputs[0], tuple(labels[k] for k in range(len(labels)))).in_memory()
+
     def spread(self, to: Labels, sizes: dict[str, Size]) -> Node:
         """The tensor repeated along the axes that it lacks."""
         node = self.permuted(tuple(label for label in to if label in self.labels))
@@ -79,6 +86,7 @@ def _elementwise(left: Term, right: Term, to: Labels) -> Node:
 
 def _vector_product(wide: Term, narrow: Term, to: Labels) -> Node:
     """The sum of the elementwise product, over the labels that the result does not have."""
+    wide = wide.in_memory()
     axes = tuple(k for k, label in enumerate(wide.labels) if label not in to)
     kept = tuple(label for label in wide.labels if label in to)
     return Term(ops.sum(_elementwise(wide, narrow, wide.labels), axes=axes), kept).permuted(to)

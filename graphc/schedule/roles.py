@@ -17,9 +17,9 @@ from graphc.schedule.groups import Fusion
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Axis
 
-#: Steps of depth from which on results may be stored apart, and how much larger than the left one
-#: an operand must be for that to pay.
-LONG, TURNED = 1024, 2
+#: Steps of depth from which on results may be stored apart, those for each of the left operand's
+#: rows, and how much larger than this an operand must be for that to pay.
+LONG, LONG_FOR_ROW, TURNED = 1024, 32, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,9 @@ def _is_turned(
     """Whether exchanging rows and columns saves more than it costs.
 
     The right operand's columns must be neighbours when it is packed. Where steps of depth are, in
-    both operands, one is turned around: better the one with fewer elements, if depth is long.
+    both operands, one is turned around: better the one with fewer elements, if depth is long. That
+    saves time for every element of the larger one, and costs some for every result, twenty times as
+    much.
     """
     left, right = reversed(operands) if swapped else operands
     if not all(_step(part, depth[-1]) == 1 for part in (left, right)):
@@ -82,7 +84,8 @@ def _is_turned(
     steps = dims.product(axis.extent for axis in depth)
     if not all(isinstance(size, int) for size in heights):
         return False
-    is_long = not isinstance(steps, int) or steps >= LONG
+    known = steps if isinstance(steps, int) else LONG
+    is_long = known >= LONG and known >= LONG_FOR_ROW * heights[0]
     return bool(is_long and heights[1] > TURNED * heights[0])
 
 

@@ -41,6 +41,7 @@ def _is_written_out(node: Node) -> bool:
         or has_phases(node)
         or is_depthwise(node)
         or is_chain(node)
+        or _is_of_a_vector(node)
     )
 
 
@@ -53,14 +54,13 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
             return in_phases(node)
         if is_depthwise(node):
             return in_sums(node)
+        if _is_of_a_vector(node):
+            return _of_a_vector(node)
         return written_out(node) if isinstance(node.op.lowering, Composite) else node
 
 
 def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
     node = with_inputs(node, inputs)
-    if node.op is ops.matmul and _is_of_a_vector(node) and not _is_small(node):
-        with created_at(node.location):
-            return _of_a_vector(node)
     with created_at(node.location):
         if isinstance(node.op.lowering, Reduce) and node.op.name in _SPLIT:
             return _in_steps(node)
@@ -83,30 +83,43 @@ def _in_steps(node: Node) -> Node:
 
 
 def _is_of_a_vector(product: Node) -> bool:
-    """Whether one side is a vector; rows of a stack with one matrix for all count as many."""
+    """Whether one side is a vector; rows of a stack with one matrix for all count as many.
+
+    Where the matrix is known to have few elements, the order in which they are read matters little.
+    """
+    if product.op is not ops.matmul:
+        return False
     left, right = product.inputs
-    return right.shape[-1] == 1 or (left.shape[-2] == 1 and len(left.shape) == len(right.shape))
-
-
-def _is_small(product: Node) -> bool:
-    """Whether a matrix is known to have too few elements for the order to matter."""
+    if right.shape[-1] != 1 and (left.shape[-2] != 1 or len(left.shape) != len(right.shape)):
+        return False
     size = product.inputs[product.shape[-1] != 1].tensor.size
-    return isinstance(size, int) and size < FEWEST
+    return not isinstance(size, int) or size >= FEWEST
 
 
 def _of_a_vector(product: Node) -> Node:
     """A matrix times a vector as a sum, which reads the matrix as it lies in memory."""
     left, right = product.inputs
-    *stack, rows, steps = left.shape
     is_row = product.shape[-1] != 1
-    shape = (*stack, steps, product.shape[-1]) if is_row else (*stack, rows, steps)
     vector, matrix = (left, right) if is_row else (right, left)
-    stack = stack if len(vector.shape) > 2 else [1] * len(stack)
+    steps = left.shape[-1]
+    if _is_turned(matrix):
+        (matrix,), is_row = matrix.inputs, not is_row
+    stack = vector.shape[:-2] if len(vector.shape) > 2 else (1,) * (len(matrix.shape) - 2)
     flat = (*stack, steps, 1) if is_row else (*stack, 1, steps)
+    shape = (*product.shape[:-2], *matrix.shape[-2:])
     spread = ops.broadcast_to(ops.reshape(vector, shape=flat), shape=shape)
     axis = len(shape) - (2 if is_row else 1)
     total = ops.sum(ops.mul(spread, matrix), axes=(axis,))
-    return ops.reshape(_split(total, total.inputs), shape=product.shape)
+    return ops.reshape(total, shape=product.shape)
+
+
+def _is_turned(matrix: Node) -> bool:
+    """Whether a matrix is another one, or a stack of such, with rows and columns exchanged."""
+    if matrix.op is not ops.permute_dims:
+        return False
+    *stack, last, first = matrix.attrs["axes"]
+    rank = len(matrix.shape)
+    return (last, first) == (rank - 1, rank - 2) and stack == [*range(rank - 2)]
 
 
 def _by_chunks(node: Node, source: Node) -> Node:

@@ -15,7 +15,7 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.keeping import FEWEST, is_packed
-from graphc.schedule.statements import Loop, Product
+from graphc.schedule.statements import Loop, Product, Store
 from tests.schedule.product_kernels import PRODUCT_KERNELS
 from tests.schedule.programs import kernels_of, parsed, scheduled
 
@@ -104,6 +104,30 @@ def test_dims_of_size_one_are_neither_rows_nor_columns() -> None:
     (launch,) = scheduled(extract("ones", [ops.matmul(x, y)])).launches
     (loop,) = launch.kernel.body
     assert isinstance(loop, Loop) and loop.axis.extent == 3
+
+
+# rows, steps of depth and columns; whether rows and columns are exchanged
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ((32, 1024, 4096), True),  # many steps for each row, and far more columns
+        ((32, 1024, 64), False),  # turning as many columns costs no more
+        ((33, 1024, 4096), False),  # storing so many rows apart would cost more
+        ((256, 1024, 1024), False),
+        ((8, 512, 1024), False),  # few steps
+        ((n, 1024, 1024), False),
+    ],
+)
+def test_which_operand_is_turned(sizes: tuple[Any, int, int], expected: bool) -> None:
+    """Both have their depth side by side. If exchanged, a block's columns lie apart when stored."""
+    rows, steps, columns = sizes
+    x, y = placeholder(rows, steps), placeholder(columns, steps)
+    product = ops.matmul(x, ops.permute_dims(y, axes=(1, 0)))
+    launch = scheduled(extract("turned", [product])).launches[0]
+    (found,) = (one for one in launch.kernel.statements() if isinstance(one, Product))
+    (store,) = found.body
+    assert isinstance(store, Store)
+    assert (found.column.step(store.offset) != 1) == expected
 
 
 # Without columns ----------------------------------------------------------------------------

@@ -144,3 +144,34 @@ def test_truth_in_steps(shape: tuple[Size, ...], axes: tuple[int, ...], op: str)
             values[(place, *(1 for _ in shape[1:]))] = not usual
             (found,) = run({x: values})
             np.testing.assert_array_equal(found, getattr(np, op)(values, axes))
+
+
+# a matrix and a vector: whether the matrix is turned before, and on which side it stands
+@pytest.mark.parametrize("is_turned", [False, True])
+@pytest.mark.parametrize("is_left", [False, True])
+@pytest.mark.parametrize("stack", [(), (3,)])
+def test_a_matrix_is_read_as_it_lies(
+    stack: tuple[int, ...], is_left: bool, is_turned: bool
+) -> None:
+    """Sums run along its rows or over them, and no view of it moves elements."""
+    matrix = ops.placeholder(shape=(*stack, 70, 90), dtype=float32, name="matrix")
+    rank = len(matrix.shape)
+    axes = (*range(rank - 2), rank - 1, rank - 2)
+    seen = ops.permute_dims(matrix, axes=axes) if is_turned else matrix
+    flat = (seen.shape[-1], 1) if is_left else (1, seen.shape[-2])
+    vector = ops.placeholder(shape=(*stack, *flat), dtype=float32, name="vector")
+    product = ops.matmul(seen, vector) if is_left else ops.matmul(vector, seen)
+    prepared = split_reductions(extract("g", [product]))
+    read = [node for node in prepared.nodes if matrix in node.inputs]
+    assert [node.op for node in read] == [ops.mul]
+    (summed,) = (node for node in prepared.nodes if read[0] in node.inputs)
+    over_rows = is_left == is_turned
+    if over_rows and not stack:
+        assert described(summed) == "block_reduce -> [2, 90]"
+    else:
+        assert summed.attrs["axes"] == (rank - 2 if over_rows else rank - 1,)
+    run, rng = compile_native([product]), np.random.default_rng(0)
+    m, v = (rng.normal(size=node.shape).astype(np.float32) for node in (matrix, vector))
+    (found,) = run({matrix: m, vector: v})
+    turned = np.swapaxes(m, -1, -2) if is_turned else m
+    np.testing.assert_allclose(found, turned @ v if is_left else v @ turned, rtol=0, atol=1e-4)
