@@ -22,6 +22,10 @@ MOST_NODES, MOST_DEPTH = 160, 48
 #: Multiply-adds, as far as is known, below which a product is as fast as a plain loop.
 FEWEST = 1 << 12
 
+#: How many times more elements a formula needs to have than what it is made of, for it to be no
+#: gain to keep them for a second product.
+SPREAD = 8
+
 _CHECKING = frozenset({"gather", "checked_index"})
 _WINDOWS = frozenset({"windows", "covering_window"})
 _PLAIN_VIEWS = frozenset({"reshape", "permute_dims", "broadcast_to", "identity"})
@@ -170,6 +174,21 @@ def _rereads(node: Node, user: Node) -> bool:
     return user.op.kind is Kind.GATHER or user.op.name == "concat"
 
 
+def _spreads(node: Node) -> bool:
+    """Whether it is known to have far more elements than all that it is made of."""
+    size, read = node.tensor.size, 0
+    todo = list(node.inputs)
+    while todo:
+        operand = todo.pop()
+        if is_literal(operand):
+            continue
+        if is_buffer(operand) or not isinstance(operand.op.lowering, Pointwise):
+            read += operand.tensor.size
+        else:
+            todo.extend(operand.inputs)
+    return isinstance(size, int) and isinstance(read, int) and size >= SPREAD * read
+
+
 def _repeats_elements(node: Node) -> bool:
     return node.op.name == "broadcast_to"
 
@@ -199,7 +218,7 @@ def _reason_for_packing(node: Node, user: Node, cost: int, readers: int) -> str 
         return None
     if cost > CHEAP:
         return f"is packed by {user.op.name} and costs {cost} operations an element"
-    if readers > 1:
+    if readers > 1 and not _spreads(inner):
         return f"is packed by {user.op.name} and read by others"
     return None
 

@@ -24,6 +24,7 @@ from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
+from graphc.schedule.product_blocks import block_sizes, count, even, extent
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.roles import Roles, roles_of
 from graphc.schedule.statements import (
@@ -36,26 +37,10 @@ from graphc.schedule.statements import (
     Update,
 )
 
-Limits = tuple[tuple[int | None, int], ...]
 Body = tuple[Statement, ...]
 
-#: Up to how many rows, or columns, a product has, and how many of them a block has at most:
-#: enough that packing them costs little, few enough that a product of some size is shared out.
-#: Columns are cut as rows are where there is but one block of rows, or may be.
-ROWS = ((256, 128), (512, 256), (2048, 512), (None, 1024))
-COLUMNS = ((None, 1024),)
-
-#: Rows or columns of a block where it is not known how many there are.
-UNKNOWN = 256, 512
-
-#: Blocks have a multiple of this many rows, and of this many columns, unless they are the last.
-#: Where rows are reduced, which goes by blocks of its own, every one of those must lie in a single
-#: block.
-UNIT_ROWS, UNIT = 8, 32
-
-#: Columns of a block at most if they are those of several dims, such as a picture's, and the most
-#: rows that inner dims may have for the outer one to be cut apart from them.
-PICTURE, FEW = 4096, 128
+#: The most rows that inner dims may have for the outer one to be cut apart from them.
+FEW = 128
 
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
@@ -92,14 +77,19 @@ class _Blocks:
         height, width = self._sizes(roles.rows), self._sizes(roles.columns)
         if apart and (self.sums or not _is_apart(height)):
             return None
-        unit = BLOCK if self.sums else UNIT_ROWS
-        row_block, column_block = _block_sizes(dims.product(height), width, unit)
+        length = dims.product(self.rule.extents(self.node))
+        row_block, column_block = block_sizes(
+            dims.product(height), width, length, dims.product(stack),
+            stored=len(self.fusion.kept.intersection(self.group.nodes)),
+            unit=BLOCK if self.sums else 1, row_bytes=self._row_bytes(),
+        )  # fmt: skip
         high = _Side(height if apart else (dims.product(height),), row_block)
         wide = _Side(width, column_block)
-        block = builder.axis(dims.product((*stack, high.count, wide.count)))
-        *place, row_number, column_number = delinearize(
-            block.position, (*stack, high.count, wide.count)
-        )
+        outer = self._outer
+        blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
+        block = builder.axis(dims.product(blocks))
+        *place, column_number = delinearize(block.position, blocks)
+        row_number = place.pop(outer)
         rows, columns = high.axes(builder, row_number), wide.axes(builder, column_number)
         at_row, at_column = high.at(rows, row_number), wide.at(columns, column_number)
         if not apart:
@@ -125,6 +115,19 @@ class _Blocks:
             name, self.node.dtype, row, column, rows, columns, depth, left, right, body
         )
         return builder.kernel((Loop(block, (*cleared, product)),), parallel=True)
+
+    @property
+    def _outer(self) -> int:
+        """How many dims of the stack come before the rows in memory."""
+        first = min(self.roles.rows, default=len(self.node.shape))
+        return sum(number < first for number in self.roles.stack)
+
+    def _row_bytes(self) -> Size:
+        """Bytes from row to row where products of a stack stand side by side; else 0."""
+        if self._outer == len(self.roles.stack):
+            return 0
+        elements = dims.product(self.node.shape[self.roles.rows[-1] + 1 :])
+        return elements * self.node.dtype.itemsize
 
     def _sizes(self, numbers: tuple[int, ...]) -> Shape:
         return tuple(self.node.shape[k] for k in numbers)
@@ -209,7 +212,7 @@ class _Side:
         if not isinstance(inner, int) or not isinstance(self.block, int):
             return first
         run = max(1, self.block // max(1, inner))
-        return _even(first, run) if isinstance(first, int) else run
+        return even(first, run) if isinstance(first, int) else run
 
     @property
     def count(self) -> Size:
@@ -232,48 +235,9 @@ def _is_apart(sizes: Shape) -> bool:
     return len(sizes) > 1 and isinstance(inner, int) and inner <= FEW
 
 
-def _even(size: int, most: int) -> int:
-    """As few blocks as can be, nearly of one size."""
-    return max(1, -(-size // max(1, -(-size // most))))
-
-
 def _joined(axes: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
     """An axis that counts through all of these in what is stored and read after; None if none."""
     if len(axes) == 1:
         return axes[0], body
     joined, body = collapse(axes, body)
     return (joined[0] if len(joined) == 1 else None), body
-
-
-def _block_sizes(height: Size, width: Shape, unit: int) -> tuple[Size, Size]:
-    """Rows, a multiple of the unit unless they are all, and columns of a block."""
-    rows = _block(height, ROWS, UNKNOWN[0], unit)
-    if len(width) > 1:
-        return rows, PICTURE
-    is_cut = isinstance(height, int) and rows != height
-    return rows, _block(width[0], COLUMNS if is_cut else ROWS, UNKNOWN[1], UNIT)
-
-
-def _block(size: Size, limits: Limits, unknown: int, unit: int = UNIT) -> int:
-    """As few blocks as the limits allow, all nearly of one size."""
-    if not isinstance(size, int):
-        return unknown
-    most = next(block for limit, block in limits if limit is None or size <= limit)
-    count = max(1, -(-size // most))
-    return max(1, min(size, -(-size // (count * unit)) * unit))
-
-
-def count(size: Size, block: Size) -> Size:
-    """How many blocks cover the rows or columns."""
-    if size == block:
-        return 1
-    return dims.floordiv(size + block - 1, block)
-
-
-def extent(size: Size, block: Size, number: Size) -> Size:
-    """Rows or columns of a block, of which the last may be short."""
-    if isinstance(size, int) and isinstance(block, int) and size % block == 0:
-        return block
-    if size == block:
-        return size
-    return dims.minimum(block, size - block * number)

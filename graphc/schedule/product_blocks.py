@@ -1,0 +1,114 @@
+"""Blocks of a product's result, which threads share out: how many rows and columns they have.
+
+Every block packs, or reads, its rows and its columns in all steps of depth. So blocks are as
+square as they can be, and few; but there are several as soon as there is work enough for it. Where
+results take more time than multiply-adds, whole rows of them go better through memory.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from graphc.ir import dims
+from graphc.ir.dims import Size
+from graphc.ir.types import Shape
+
+#: Rows or columns of a block at most, and columns if they are those of several dims, such as a
+#: picture's.
+MOST, PICTURE = 1024, 4096
+
+#: Bytes among which rows of a block lie if products of a stack stand side by side, and the fewest
+#: rows then.
+NEAR_BYTES, FEWEST_ROWS = 1 << 19, 64
+
+#: Rows and columns of a block where it is not known how many there are, and what is taken for
+#: the number of steps of depth then.
+UNKNOWN_ROWS, UNKNOWN_COLUMNS, UNKNOWN_STEPS = 256, 512, 256
+
+#: Blocks have a multiple of this many rows, and of this many columns, unless they are the last.
+UNIT_ROWS, UNIT_COLUMNS = 8, 32
+
+#: Steps of depth up to which, and values that are stored for each result from which on, results
+#: take more time than multiply-adds.
+SHALLOW, MANY_STORED = 64, 3
+
+#: Rows or columns below which a block is not cut in two.
+NARROW = 64
+
+#: Up to how many multiply-adds there need to be how many blocks, and how many from there on.
+WANTED, MOST_WANTED = ((1 << 20, 1), (1 << 28, 2), (1 << 31, 4), (1 << 34, 8)), 16
+
+
+def block_sizes(
+    height: Size, width: Shape, steps: Size, stacks: Size, *,
+    stored: int, unit: int, row_bytes: Size = 0,
+) -> tuple[Size, Size]:  # fmt: skip
+    """Rows and columns of a block, of so many rows in all and columns of one or several dims.
+
+    `stored` values go to memory for each result. Rows are a multiple of the unit, unless a block
+    has all of them. `row_bytes` are those from row to row, if other products of a stack lie in
+    between: then blocks of all of them, which come next, find their memory near.
+    """
+    units = max(unit, UNIT_ROWS), UNIT_COLUMNS
+    near = NEAR_BYTES // row_bytes if isinstance(row_bytes, int) and row_bytes else MOST
+    sides = [_Cut(height, UNKNOWN_ROWS, units[0], max(FEWEST_ROWS, near))]
+    if len(width) == 1:
+        sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], MOST))
+    columns = dims.product(width)
+    work = _known(height, UNKNOWN_ROWS) * _known(columns, UNKNOWN_COLUMNS)
+    work *= _known(steps, UNKNOWN_STEPS) * _known(stacks, 1)
+    wanted = next((blocks for most, blocks in WANTED if work <= most), MOST_WANTED)
+    stays_whole = stored >= MANY_STORED or _known(steps, UNKNOWN_STEPS) <= SHALLOW
+    while prod(side.count for side in sides) * _known(stacks, 1) < wanted:
+        longest = max(sides, key=lambda side: side.can_be_cut * side.block)
+        longest = sides[0] if stays_whole and sides[0].can_be_cut else longest
+        if not longest.can_be_cut:
+            break
+        longest.count *= 2
+    return sides[0].block, sides[1].block if len(sides) > 1 else PICTURE
+
+
+class _Cut:
+    """The rows or the columns, and into how many blocks they are cut."""
+
+    def __init__(self, size: Size, unknown: int, unit: int, most: int) -> None:
+        self.size, self.unknown, self.unit = size, min(unknown, most), unit
+        self.count = -(-size // min(most, MOST)) if isinstance(size, int) else 1
+
+    @property
+    def block(self) -> int:
+        """Positions of a block: nearly as many in each."""
+        if not isinstance(self.size, int):
+            return self.unknown
+        units = -(-self.size // (self.count * self.unit))
+        return max(1, min(self.size, units * self.unit))
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether there can be twice as many blocks, none of them narrow."""
+        return isinstance(self.size, int) and self.block >= max(2 * self.unit, NARROW)
+
+
+def _known(size: Size, otherwise: int) -> int:
+    return size if isinstance(size, int) else otherwise
+
+
+def even(size: int, most: int) -> int:
+    """As few blocks as can be, nearly of one size."""
+    return max(1, -(-size // max(1, -(-size // most))))
+
+
+def count(size: Size, block: Size) -> Size:
+    """How many blocks cover the rows or columns."""
+    if size == block:
+        return 1
+    return dims.floordiv(size + block - 1, block)
+
+
+def extent(size: Size, block: Size, number: Size) -> Size:
+    """Rows or columns of a block, of which the last may be short."""
+    if isinstance(size, int) and isinstance(block, int) and size % block == 0:
+        return block
+    if size == block:
+        return size
+    return dims.minimum(block, size - block * number)
