@@ -21,6 +21,7 @@ from graphc.codegen.values import (
     VOID,
     intrinsic,
     overloaded,
+    smaller,
     splat,
     suffix,
     zeros,
@@ -158,7 +159,7 @@ class _Tile:
             with all_there:
                 self._store_all(target, row, totals, None)
             with some_there:
-                self._store_all(target, row, totals, self._masks(rows, columns))
+                self._store_all(target, row, totals, (rows, columns))
         self.builder.ret_void()
 
     def _begun(
@@ -169,8 +170,8 @@ class _Tile:
         with self.builder.if_else(whole, likely=True) as branches:
             for branch, is_whole in zip(branches, (True, False), strict=True):
                 with branch:
-                    masks = None if is_whole else self._masks(*here)
-                    loaded = [self._loaded(source, step, cell, masks) for cell in self.cells]
+                    cells = self._cells(source, step, None if is_whole else here)
+                    loaded = [self._loaded(*cell) for cell in cells]
                     found.append((self.builder.block, loaded))
         begun = [self.builder.phi(self.vector) for _ in self.cells]
         for block, loaded in found:
@@ -178,27 +179,21 @@ class _Tile:
                 phi.add_incoming(value, block)
         return begun
 
-    def _loaded(
-        self, source: ir.Value, step: ir.Value, cell: tuple[int, int],
-        masks: list[list[ir.Value]] | None,
-    ) -> ir.Value:  # fmt: skip
-        r, v = cell
-        address = self._cell(source, step, r, v)
-        if masks is None:
+    def _loaded(self, address: ir.Value, mask: ir.Value | None) -> ir.Value:
+        if mask is None:
             return self.builder.load(address, typ=self.vector, align=self.size)
-        return self._load(address, masks[r][v])
+        return self._load(address, mask)
 
     def _store_all(
         self, target: ir.Value, row: ir.Value, totals: list[ir.Value],
-        masks: list[list[ir.Value]] | None,
+        here: tuple[ir.Value, ir.Value] | None,
     ) -> None:  # fmt: skip
         """The results; without masks, which keep them from being read soon, if all are there."""
-        for (r, v), total in zip(self.cells, totals, strict=True):
-            address = self._cell(target, row, r, v)
-            if masks is None:
+        for (address, mask), total in zip(self._cells(target, row, here), totals, strict=True):
+            if mask is None:
                 self.builder.store(total, address, align=self.size)
             else:
-                self._store(address, total, masks[r][v])
+                self._store(address, total, mask)
 
     def _fetch_next(self, place: ir.Value, row: ir.Value) -> None:
         """Ask for the lines of the next tile's results, which need not begin with one."""
@@ -313,9 +308,26 @@ class _Tile:
         offset = self.builder.load(place, typ=I64)
         return self.builder.gep(right, [offset], source_etype=self.element)
 
-    def _cell(self, base: ir.Value, row: ir.Value, r: int, v: int) -> ir.Value:
-        offset = self.builder.add(self.builder.mul(row, I64(r)), I64(v * self.shape.lanes))
-        return self.builder.gep(base, [offset], source_etype=self.element)
+    def _cells(
+        self, base: ir.Value, row: ir.Value, here: tuple[ir.Value, ir.Value] | None
+    ) -> list[tuple[ir.Value, ir.Value | None]]:
+        """Where the vectors of results are, and their masks where some rows or columns are not.
+
+        Rows that do not exist are looked for where the last one is: an address without memory
+        takes a processor hundreds of cycles even if nothing is read or written there.
+        """
+        builder, numbers = self.builder, [I64(r) for r in range(self.shape.rows)]
+        masks: list[list[ir.Value]] = []
+        if here is not None:
+            masks = self._masks(*here)
+            last = builder.sub(here[0], I64(1))
+            numbers = [smaller(builder, number, last) for number in numbers]
+        found: list[tuple[ir.Value, ir.Value | None]] = []
+        for r, v in self.cells:
+            offset = builder.add(builder.mul(row, numbers[r]), I64(v * self.shape.lanes))
+            address = builder.gep(base, [offset], source_etype=self.element)
+            found.append((address, masks[r][v] if masks else None))
+        return found
 
     def _load(self, address: ir.Value, mask: ir.Value) -> ir.Value:
         name = f"llvm.masked.load.{suffix(self.vector)}.p0"
