@@ -163,7 +163,7 @@ def _in_blocks(axis: Axis, inner: list[Size]) -> list[Size] | None:
     return [*wholes, extent]
 
 
-def _block(size: Size, axis: Axis) -> tuple[Size, int] | None:
+def _block(size: Size, axis: Axis) -> tuple[Size, Size] | None:
     """(n, s) if the size is min(s, n - s*k) for a number k of the block, which begins at 0."""
     if isinstance(size, int) or len(size.terms) != 1:
         return None
@@ -171,7 +171,7 @@ def _block(size: Size, axis: Axis) -> tuple[Size, int] | None:
     if factor != -1 or len(atoms) != 1 or not isinstance(atoms[0], Maximum):
         return None
     for most, rest in ((atoms[0].left, atoms[0].right), (atoms[0].right, atoms[0].left)):
-        if isinstance(most, int) and most < 0:
+        if dims.is_nonnegative(-most - 1):
             whole = -dims.substitute(rest, {axis.name: 0})
             number, left = dims.divide(rest + whole, -most)
             if left == 0 and axis.name in dims.symbols(number) and _is_digit(number):

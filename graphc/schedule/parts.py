@@ -2,8 +2,9 @@
 
 A gradient with respect to weights sums over a whole batch and has few results: fewer than would
 keep several threads busy, and in each dim fewer than the sum has steps. Such a sum is cut into
-PARTS along its first axis of depth, and a second step adds the parts up. Whether it is, follows
-from the shapes alone, and so do the bits.
+PARTS along its first axis of depth, or where that is of unknown length into fewer as long as they
+would be short, and a second step adds the parts up. Whether it is, and into how many, follows from
+the shapes alone, and so do the bits.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 from graphc.ops import ops
 
-#: Into how many parts a sum is cut.
-PARTS = 8
+#: Into how many parts a sum is cut, and how many steps one has where the length is not known: parts
+#: of fewer would take longer to write and to add up than they save.
+PARTS, STEPS = 8, 512
 
 #: Results of a sum that is cut at most, and the multiply-adds that it takes at least: for each
 #: position of an axis of unknown length, and in all where that is known.
@@ -42,10 +44,27 @@ def in_parts(node: Node) -> Node | None:
     steps = dims.product(extents)
     if isinstance(steps, int) and any(isinstance(n, int) and n >= steps for n in node.shape):
         return None
-    shape = (PARTS, *node.shape)
+    shape = (_parts(extents), *node.shape)
     type_ = TensorType(node.dtype, shape)
     parts = Node(_parts_of(node.op), node.inputs, node.attrs, type_, None, node.location)
     return ops.sum(parts, axes=(0,))
+
+
+def _parts(extents: tuple[Size, ...]) -> Size:
+    """How many parts there are of a sum of so many steps along each axis."""
+    if isinstance(extents[0], int):
+        return PARTS
+    run = _run(extents)
+    return dims.floordiv(extents[0] + run - 1, run)
+
+
+def _run(extents: tuple[Size, ...]) -> Size:
+    """Positions of the first axis in a part."""
+    first, rest = extents[0], dims.product(extents[1:])
+    run = dims.floordiv(first + PARTS - 1, PARTS)
+    if isinstance(first, int):
+        return run
+    return dims.maximum(run, -(-STEPS // max(1, rest)) if isinstance(rest, int) else 1)
 
 
 def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
@@ -80,31 +99,25 @@ def _whole(op: OpDef, node: Node) -> tuple[Node, Reduce]:
     return Node(op, node.inputs, node.attrs, whole), op.lowering
 
 
-def _run(extent: Size) -> Size:
-    """Positions of the first axis in a part."""
-    return dims.floordiv(extent + PARTS - 1, PARTS)
-
-
 def _extents(op: OpDef, node: Node) -> tuple[Size, ...]:
     whole, rule = _whole(op, node)
-    first, *rest = rule.extents(whole)
-    return (_run(first), *rest)
+    extents = rule.extents(whole)
+    return (_run(extents), *extents[1:])
 
 
 def _extents_at(op: OpDef, node: Node, index: Index) -> tuple[Size, ...]:
     """Of the last parts some may be short or empty."""
     whole, rule = _whole(op, node)
-    first, *rest = rule.extents(whole)
-    run = _run(first)
+    (first, *rest), run = rule.extents(whole), _run(rule.extents(whole))
     if run * PARTS == first:
         return (run, *rest)
-    left = dims.maximum(first - run * index[0], 0)
-    return (dims.minimum(run, left), *rest)
+    left = first - run * index[0]
+    return (dims.minimum(run, dims.maximum(left, 0) if isinstance(first, int) else left), *rest)
 
 
 def _operands(op: OpDef, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
     whole, rule = _whole(op, node)
-    place = _run(rule.extents(whole)[0]) * index[0] + inner[0]
+    place = _run(rule.extents(whole)) * index[0] + inner[0]
     return rule.operands(whole, index[1:], (place, *inner[1:]), read)
 
 

@@ -48,22 +48,22 @@ PRODUCT_KERNELS = {
         return %1
         """,
         """
-        kernel(a0: f32[128*n], a1: f32[128*n], out a2: f32[131072]) {
-          parallel for $0 < 8:
-            %r0 = sum over $3 < min((n + 7)//8, max(-$0*((n + 7)//8) + n, 0)) of
-                a0[128*$0*((n + 7)//8) + $1 + 128*$3]
-              * a1[128*$0*((n + 7)//8) + $2 + 128*$3]
+        kernel(a0: f32[128*n], a1: f32[128*n], out a2: f32[16384*((n - 1)//(max((n + 7)//8, 512))) + 16384]) {
+          parallel for $0 < (n - 1)//(max((n + 7)//8, 512)) + 1:
+            %r0 = sum over $3 < -max($0*max((n + 7)//8, 512) - n, -max((n + 7)//8, 512)) of
+                a0[128*$0*max((n + 7)//8, 512) + $1 + 128*$3]
+              * a1[128*$0*max((n + 7)//8, 512) + $2 + 128*$3]
             for row $1 < 128, column $2 < 128:
               a2[16384*$0 + 128*$1 + $2] = %r0
         }
-        kernel(a0: f32[131072], out a1: f32[16384]) {
+        kernel(a0: f32[16384*((n - 1)//(max((n + 7)//8, 512))) + 16384], out a1: f32[16384]) {
           parallel vector for $1 < 16384:
             fold %r0 = sum:
-              for $2 < 8:
+              for $2 < (n - 1)//(max((n + 7)//8, 512)) + 1:
                 %r0 <- a0[$1 + 16384*$2]
             a1[$1] = %r0
         }
-        """,
+        """,  # noqa: E501
     ),
     "a padded convolution, whose columns are all positions of an image": (
         """

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc.ir import dims
 from graphc.ir.dims import symbol
 from graphc.ir.dtypes import DType, float32, float64, int32
 from graphc.ir.node import Node
@@ -60,7 +61,22 @@ def test_which_sums_are_cut(node: Node, expected: bool) -> None:
     assert (found is not None) is expected
     if found is not None:
         assert found.type == node.type
-        assert found.inputs[0].shape == (PARTS, *node.shape)
+        assert found.inputs[0].shape[1:] == node.shape
+
+
+@pytest.mark.parametrize(
+    ("depth", "expected"), [(0, 0), (1, 1), (512, 1), (513, 2), (2000, 4), (9999, 8)]
+)
+def test_short_sums_of_unknown_length_have_fewer_parts(depth: int, expected: int) -> None:
+    for node, given in (
+        (product(128, k, 128), {"k": depth}),
+        (product(128, k * n, 128), {"k": depth, "n": 1}),
+    ):
+        found = in_parts(node)
+        assert found is not None
+        assert dims.evaluate(found.inputs[0].shape[0], given) == expected
+    known = in_parts(product(64, 1024, 64))
+    assert known is not None and known.inputs[0].shape[0] == PARTS
 
 
 def both_ways(x: Given, depth: Any) -> list[Node]:
@@ -79,7 +95,7 @@ def test_any_depth(dtype: DType) -> None:
     """Also less than a position for each part, or none."""
     x = Given(dtype)
     run = Checked(x.nodes, both_ways(x, k))
-    for depth in (0, 1, 5, 7, 8, 9, 15, 16, 17, 63, 300, 4097):
+    for depth in (0, 1, 5, 7, 8, 9, 15, 16, 17, 63, 300, 511, 512, 1030, 4097):
         run({"k": depth}, most=3)
 
 
