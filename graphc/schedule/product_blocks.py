@@ -22,7 +22,7 @@ MOST, PICTURE = 1024, 4096
 NEAR_BYTES, FEWEST_ROWS = 1 << 19, 64
 
 #: Rows and columns of a block where it is not known how many there are, and what is taken for
-#: the number of steps of depth then.
+#: the number of steps of depth then; as many rows at most where columns are not known.
 UNKNOWN_ROWS, UNKNOWN_COLUMNS, UNKNOWN_STEPS = 256, 512, 256
 
 #: Blocks have a multiple of this many rows, and of this many columns, unless they are the last.
@@ -51,6 +51,7 @@ def block_sizes(
     """
     units = max(unit, UNIT_ROWS), UNIT_COLUMNS
     near = NEAR_BYTES // row_bytes if isinstance(row_bytes, int) and row_bytes else MOST
+    near = near if all(isinstance(size, int) for size in width) else min(near, UNKNOWN_ROWS)
     sides = [_Cut(height, UNKNOWN_ROWS, units[0], max(FEWEST_ROWS, near))]
     if len(width) == 1:
         sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], MOST))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
+from graphc.codegen.products.direct_plan import WAY, WAYS
 from graphc.codegen.products.direct_shape import has
 from graphc.codegen.products.direct_tile import DirectTile, Known, declare
 from graphc.codegen.products.in_place import Place
@@ -21,14 +22,29 @@ from graphc.schedule.statements import Store
 #: distances, and how many of these there are registers for.
 MANY_STEPS, MOST_ROWS = 128, 8
 
+#: Rows of the lowest tile for what is left of them.
+LEAST_ROWS = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """Columns from one on to another, and the tile that goes through them."""
+    """Columns from one on to another, and the tile that goes through them.
+
+    What is left of the rows goes to the last one in `lower` that has them.
+    """
 
     begin: Size
     end: Size
     tile: DirectTile
+
+    @property
+    def lower(self) -> tuple[DirectTile, ...]:
+        """Tiles of half as many rows, and of half of those, if the tile may be cut."""
+        rows, found = self.tile.shape.rows, []
+        while self.tile.cut and rows >= 2 * LEAST_ROWS:
+            rows //= 2
+            found.append(replace(self.tile, shape=replace(self.tile.shape, rows=rows)))
+        return tuple(found)
 
 
 class DirectEmission(Emission):
@@ -36,8 +52,10 @@ class DirectEmission(Emission):
 
     Where rows or columns are no multiple of a tile's, the last tiles reach back and compute some
     results again, which are the same, or are of fewer columns. If it is not known that there are
-    as many rows as a tile has, it is told how many. Sums that wait have room for each tile.
-    What goes on from what is there is worked out once: no tile reaches back.
+    as many rows or columns as a tile has, it is told how many, and smaller ones are at hand for
+    what is left. Sums that wait have room for each tile. What goes on from what is there is worked
+    out once: no tile reaches back. An operand whose steps of depth are apart by a distance that is
+    not known is copied if they turn out to be in each other's way.
     """
 
     def _claim_memory(self) -> None:
@@ -48,15 +66,17 @@ class DirectEmission(Emission):
             self.strip_rows = self.direct.rows
         self.names = {}
         sizes: dict[str, int] = {}
-        if self.direct.left is None:
+        self.copied: dict[str, ir.Value] = {}
+        if may_be_copied(self.direct.left):
             sizes["left"] = self.direct.rows * self.direct.depth
-        if self.direct.right is None:
+        if may_be_copied(self.direct.right):
             sizes["right"] = self.direct.depth * self.plan.strip_step
         self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
         assert self.is_plain or not self.product.onto, self.product
         if self.is_deep:
-            height = -(-self.direct.rows // self.plan.tile.rows) * self.plan.tile.rows
+            tiles = [self.plan.tile, *self.direct.shapes.narrower]
+            height = max(-(-self.direct.rows // tile.rows) * tile.rows for tile in tiles)
             sizes["sums"] = height * self.plan.strip_step
             sizes["zeros"] = self.plan.tile.columns
         elif not self.is_plain:
@@ -72,27 +92,33 @@ class DirectEmission(Emission):
 
     def _tile_of(self) -> DirectTile:
         tile, rows = self.plan.tile, self.product.row.extent
-        left_row, left_step = self._left_steps()
+        left, right = self.direct.left, self.direct.right
+        left_row, left_step = self._left_copied() if left is None else (left.across, left.step)
+        right_step = self.plan.strip_step if right is None else right.step
         steps = self.depth.axis.extent
         made = DirectTile(
             shape=tile,
             columns=min(tile.columns, self.direct.columns),
             left_row=_known(left_row),
             left_step=_known(left_step),
-            right_step=_known(self._right_step()),
+            right_step=_known(right_step),
             depth=steps if isinstance(steps, int) and not self.is_deep else None,
             target_row=_known(self._target_step()),
             begun=self.is_deep or self.product.onto,
             cut=not has(rows, tile.rows) or (self.product.onto and not _divides(tile.rows, rows)),
+            open=not isinstance(self.product.column.extent, int),
             ahead=self.direct.ahead,
         )
         is_long = self.direct.depth >= MANY_STEPS and tile.rows <= MOST_ROWS
-        return made.for_all if is_long else made
+        is_asked = left is not None and may_be_copied(left)
+        return made.for_all if is_long or is_asked or made.cut or made.open else made
 
     def _strips(self) -> list[Strip]:
         """The columns of whole tiles, and what is left for a narrower one."""
         tile, last = self._tile_of(), self.direct.shapes.last
         width = self.product.column.extent
+        if tile.open:
+            return self._halved(tile)
         if not last:
             return [Strip(0, width, tile)]
         assert isinstance(width, int)
@@ -100,13 +126,30 @@ class DirectEmission(Emission):
         narrow = replace(tile, shape=replace(tile.shape, vectors=last), columns=width - whole)
         return [Strip(0, whole, tile), Strip(whole, width, narrow)]
 
-    def _left_steps(self) -> tuple[Size, Size]:
-        if self.direct.left is not None:
-            return self.direct.left.across, self.direct.left.step
-        return self.direct.depth, 1
+    def _halved(self, tile: DirectTile) -> list[Strip]:
+        """Columns up to the last place where half a tile's are left, or less, and so on."""
+        begin: Size = 0
+        found, width = [], self.product.column.extent
+        narrower = self.direct.shapes.narrower
+        for k, shape in enumerate((tile.shape, *narrower)):
+            end, size = width, shape.columns
+            if k < len(narrower):
+                end = dims.minimum(width, size * dims.floordiv(width + size // 2 - 1, size))
+            rows = shape.rows if self._is_by_strips() else tile.shape.rows
+            shape = replace(shape, rows=rows)
+            found.append(Strip(begin, end, replace(tile, shape=shape, columns=size)))
+            begin = end
+        return found
 
-    def _right_step(self) -> Size:
-        return self.plan.strip_step if self.direct.right is None else self.direct.right.step
+    def _is_by_strips(self) -> bool:
+        """Whether all rows of a strip of columns come one after another."""
+        return self.is_deep or (self.is_plain and not self.direct.by_rows)
+
+    def _left_copied(self) -> tuple[int, int]:
+        """Elements from row to row and from step to step of a copied left operand."""
+        if self.direct.left is not None and self.direct.left.across == 1:
+            return 1, self.direct.rows
+        return self.direct.depth, 1
 
     def _target_step(self) -> Size | None:
         """Elements from row to row of where sums go; None if that is one or the other."""
@@ -130,39 +173,54 @@ class DirectEmission(Emission):
                 self._finish(I64(0), count, self._width())
 
     def _copy_operands(self) -> None:
-        if self.direct.right is None:
-            self._pack_right()
-        if self.direct.left is None:
-            axes = (*self.rows.inner, *self.depth.inner)
-            place = self.direct.depth * self.rows.place + self.depth.place
-            store = Store(self.names["left"], place, self._moved(self.product.left))
-            self.packing.emit(axes, store)
+        """What is not read where it lies."""
+        for side, place, copy in (
+            ("right", self.direct.right, self._pack_right),
+            ("left", self.direct.left, self._copy_left),
+        ):
+            if place is None:
+                copy()
+            elif may_be_copied(place):
+                self.copied[side] = self._collides(place.step)
+                with self.scopes.guard(self.copied[side]):
+                    copy()
+
+    def _copy_left(self) -> None:
+        row, step = self._left_copied()
+        place, left = row * self.rows.place + step * self.depth.place, self.product.left
+        axes = (*self.rows.inner, *self.depth.inner)
+        if row == 1:
+            axes = (*self.depth.inner, *self.rows.inner)
+        self.packing.emit(axes, Store(self.names["left"], place, self._moved(left)))
+
+    def _collides(self, step: Size) -> ir.Value:
+        """Whether a panel's steps of depth so far apart are on too few lines of the cache."""
+        builder = self.builder
+        distance = self.elements.size(step * self.product.dtype.itemsize)
+        unit = smaller(builder, builder.and_(distance, builder.neg(distance)), I64(WAY))
+        lines = builder.mul(self.panels.count(self.depth), unit)
+        return builder.icmp_signed(">", lines, I64(WAYS * WAY))
 
     def _tiles(self) -> None:
         """All tiles of a panel of depth."""
-        tile, rows = self.plan.tile, self.panels.count(self.rows)
+        rows, most = self.panels.count(self.rows), self.plan.tile.rows
 
-        def by_rows() -> AbstractContextManager[ir.Value]:
-            return self.scopes.loop("tile.row", I64(0), rows, tile.rows)
+        def by_rows(size: int) -> AbstractContextManager[ir.Value]:
+            return self.scopes.loop("tile.row", I64(0), rows, size)
 
-        if self.direct.by_rows and self.is_plain:
-            with by_rows() as row:
-                for strip in self._strips():
-                    with self._by_columns(strip) as column:
-                        self._one(row, column, strip)
-            return
-        if self.is_plain or self.is_deep:
+        if self._is_by_strips():
             for strip in self._strips():
-                with self._by_columns(strip) as column, by_rows() as row:
+                with self._by_columns(strip) as column, by_rows(strip.tile.shape.rows) as row:
                     self._one(row, column, strip)
             return
-        with by_rows() as row:
+        with by_rows(most) as row:
             for strip in self._strips():
                 with self._by_columns(strip) as column:
                     self._one(row, column, strip)
-            start = self._row_start(row)
-            here = smaller(self.builder, self.builder.sub(rows, start), I64(tile.rows))
-            self._finish(start, here, self._width(), self.builder.sub(row, start))
+            if not self.is_plain:
+                start = self._row_start(row, most)
+                here = smaller(self.builder, self.builder.sub(rows, start), I64(most))
+                self._finish(start, here, self._width(), self.builder.sub(row, start))
 
     def _by_columns(self, strip: Strip) -> AbstractContextManager[ir.Value]:
         begin, end = self.elements.size(strip.begin), self.elements.size(strip.end)
@@ -171,9 +229,9 @@ class DirectEmission(Emission):
     def _width(self) -> ir.Value:
         return self.elements.size(self.product.column.extent)
 
-    def _row_start(self, row: ir.Value) -> ir.Value:
+    def _row_start(self, row: ir.Value, size: int) -> ir.Value:
         """Where a tile begins that is to have the row: it may reach back."""
-        return self._reaching_back(row, self.product.row.extent, self.plan.tile.rows)
+        return self._reaching_back(row, self.product.row.extent, size)
 
     def _reaching_back(self, place: ir.Value, extent: Size, size: int) -> ir.Value:
         """The start of a tile at a place: so far back that all of it exists, if that may be."""
@@ -185,22 +243,51 @@ class DirectEmission(Emission):
     def _one(self, row: ir.Value, column: ir.Value, strip: Strip) -> None:
         """One tile of sums, to where they wait, to the strip, or to the result."""
         builder = self.builder
-        start = self._row_start(row)
+        start = self._row_start(row, strip.tile.shape.rows)
         size = strip.tile.shape.columns
-        is_whole = strip.tile.columns == size
+        is_whole = strip.tile.columns == size and not strip.tile.open
         begin = self._reaching_back(column, strip.end, size) if is_whole else column
         given = {
             "left": self._left_at(start),
             "right": self._right_at(begin),
             "depth": self.panels.count(self.depth),
             "rows": builder.sub(self.panels.count(self.rows), start),
+            "columns": builder.sub(self.elements.size(strip.end), begin),
         }
-        left_row, left_step = self._left_steps()
-        distances = {"left_row": left_row, "left_step": left_step, "right_step": self._right_step()}
-        given |= {name: self.elements.size(size) for name, size in distances.items()}
+        given |= self._distances()
         given |= self._goal(row, column, start, begin)
-        function = declare(builder.module, self.element, strip.tile)
+        function = self._fitting(strip, given["rows"])
         builder.call(function, [given[name] for name in strip.tile.parameters()])
+
+    def _fitting(self, strip: Strip, rows: ir.Value) -> ir.Value:
+        """The function of the lowest tile that has so many rows, or of the highest."""
+        builder = self.builder
+        found: ir.Value = declare(builder.module, self.element, strip.tile)
+        for tile in strip.lower:
+            function = declare(builder.module, self.element, tile)
+            holds = builder.icmp_signed("<=", rows, I64(tile.shape.rows))
+            found = builder.select(holds, function, found)
+        return found
+
+    def _distances(self) -> dict[str, ir.Value]:
+        """Elements from row to row and from step to step of the operands."""
+        row, step = self._left_copied()
+        left, right = self.direct.left, self.direct.right
+        return {
+            "left_row": self._either("left", I64(row), left and self.elements.size(left.across)),
+            "left_step": self._either("left", I64(step), left and self.elements.size(left.step)),
+            "right_step": self._either(
+                "right", I64(self.plan.strip_step), right and self.elements.size(right.step)
+            ),
+        }
+
+    def _either(self, side: str, copied: ir.Value, there: ir.Value | None) -> ir.Value:
+        """What is true of an operand that is copied, or of one that is read where it lies."""
+        if there is None:
+            return copied
+        if side not in self.copied:
+            return there
+        return self.builder.select(self.copied[side], copied, there)
 
     def _goal(
         self, row: ir.Value, column: ir.Value, start: ir.Value, begin: ir.Value
@@ -238,14 +325,22 @@ class DirectEmission(Emission):
     # Operands --------------------------------------------------------------------------------
 
     def _left_at(self, row: ir.Value) -> ir.Value:
+        copy = there = None
+        if "left" in self.names:
+            copy = self._at(
+                self._memory("left"), self.builder.mul(row, I64(self._left_copied()[0]))
+            )
         if self.direct.left is not None:
-            return self._in_place(self.direct.left, row, I64(0))
-        return self._at(self._memory("left"), self.builder.mul(row, I64(self.direct.depth)))
+            there = self._in_place(self.direct.left, row, I64(0))
+        return self._either("left", copy, there)
 
     def _right_at(self, column: ir.Value) -> ir.Value:
+        copy = there = None
+        if "right" in self.names:
+            copy = self._at(self._memory("right"), column)
         if self.direct.right is not None:
-            return self._in_place(self.direct.right, I64(0), column)
-        return self._at(self._memory("right"), column)
+            there = self._in_place(self.direct.right, I64(0), column)
+        return self._either("right", copy, there)
 
     def _in_place(self, place: Place, row: ir.Value, column: ir.Value) -> ir.Value:
         """An operand at a row or column and at the panel of depth."""
@@ -253,6 +348,11 @@ class DirectEmission(Emission):
         offset = self.elements.size(dims.substitute(place.offset, moved))
         pointer, dtype = self.elements.buffers[place.buffer]
         return self.builder.gep(pointer, [offset], source_etype=memory_type(dtype))
+
+
+def may_be_copied(place: Place | None) -> bool:
+    """Whether an operand has to be copied, or it is not known that it need not be."""
+    return place is None or not isinstance(place.step, int)
 
 
 def _divides(size: int, extent: Size) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-from graphc.codegen.products.direct_shape import Shapes, has, shapes
+from graphc.codegen.products.direct_shape import Shapes, shapes
 from graphc.codegen.products.in_place import Place, depth_axis, place_of
 from graphc.codegen.target import Target
 from graphc.ir import dims
@@ -32,6 +32,9 @@ FAR_BYTES = 1 << 21
 
 #: Steps of depth in a panel where there are several, and up to how many are one panel.
 PANEL, LONG = 256, 640
+
+#: Steps of depth in a panel where it is not known how many columns there are.
+PANELS = PANEL, PANEL // 2, PANEL // 4
 
 #: Rows that are few, and steps in a panel of theirs: so many that each is on a page of its own.
 FEW_ROWS, SHORT_PANEL = 32, 64
@@ -70,7 +73,7 @@ def direct(product: Product, target: Target) -> Direct | None:
     if axis is None or height is None or width is None or len(product.columns) != 1:
         return None
     right = place_of(product, product.right, product.columns[0])
-    if right is not None and (right.across != 1 or not isinstance(right.step, int)):
+    if right is not None and right.across != 1:
         right = None
     left = place_of(product, product.left, product.row)
     if left is None and right is None:
@@ -78,8 +81,6 @@ def direct(product: Product, target: Target) -> Direct | None:
     bits = product.dtype.bits
     once, steps = product.onto, axis.extent
     found = shapes(product.row.extent, columns, width, steps, bits, target, left, once)
-    if not isinstance(columns, int) and (once or not has(columns, found.tile.columns)):
-        return None
     made = _Choice(product, found, height, width, left, right, steps).made()
     return None if made is not None and made.deep and once else made
 
@@ -112,7 +113,8 @@ class _Choice:
         return self.product.dtype.itemsize
 
     def made(self) -> Direct | None:
-        keeps_sums = self.height * self.width * self.itemsize <= MOST_SUMS
+        most = MOST_SUMS if isinstance(self.product.column.extent, int) else 2 * MOST_SUMS
+        keeps_sums = self.height * self.width * self.itemsize <= most
         all_steps = self.steps if isinstance(self.steps, int) else None
         if all_steps is not None and self._is_single():
             return self._with(all_steps)
@@ -122,8 +124,10 @@ class _Choice:
             all_steps = None
         if all_steps is not None and (all_steps <= LONG or self._is_narrow()):
             return self._with(all_steps)
-        if keeps_sums and self._fits(PANEL):
-            return self._with(PANEL, True)
+        panels = (PANEL,) if isinstance(self.product.column.extent, int) else PANELS
+        fitting = [panel for panel in panels if self._fits(panel)]
+        if keeps_sums and fitting:
+            return self._with(fitting[0], True)
         return None if all_steps is None else self._with(all_steps)
 
     def _with(self, depth: int, deep: bool = False, ahead: int = 0) -> Direct:
@@ -149,7 +153,8 @@ class _Choice:
         """Whether rows are few, and the way of a large right operand through memory counts."""
         if self.right is None or self.height > FEW_ROWS:
             return False
-        assert isinstance(self.right.step, int)
+        if not isinstance(self.right.step, int):
+            return False
         steps = self.steps if isinstance(self.steps, int) else PANEL
         return steps * abs(self.right.step) * self.itemsize > FAR_BYTES
 
@@ -176,8 +181,11 @@ class _Choice:
         return self.width <= 2 * self.shapes.tile.columns
 
     def _is_spread(self, place: Place, depth: int) -> bool:
-        """Whether steps of depth are on so many lines of the cache that they can stay."""
+        """Whether steps of depth are on so many lines of the cache that they can stay.
+
+        Where that is not known, it is found out when the product is run.
+        """
         if not isinstance(place.step, int):
-            return False
+            return True
         distance = max(abs(place.step) * self.itemsize, 1)
         return depth <= WAYS * (WAY // gcd(WAY, distance))

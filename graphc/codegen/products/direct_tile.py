@@ -9,6 +9,7 @@ and is an object that programs share. The chain of every result is that of any o
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import reduce
 
 from llvmlite import ir
 
@@ -20,6 +21,7 @@ from graphc.codegen.values import (
     POINTER,
     VOID,
     intrinsic,
+    lane_numbers,
     lanes_constant,
     overloaded,
     splat,
@@ -40,9 +42,10 @@ class DirectTile:
 
     Of its columns the first `columns` exist. `left_row`, `left_step`, `right_step` and
     `target_row` are distances in elements, `depth` a number of steps. If it is `begun`, sums go on
-    from what an earlier panel of depth left. If it is `cut`, it may have fewer rows than it could,
-    and reads no others. Columns that are `ahead` by so many are asked for, unless it is 0. It is a
-    function of the kernel's own unless it is `shared`.
+    from what an earlier panel of depth left. If it is `cut`, it is told how many rows there are,
+    from one to more than it has, if it is `open`, how many columns; it reads no others. Columns
+    that are `ahead` by so many are asked for. It is a function of the kernel's own unless it is
+    `shared`.
     """
 
     shape: TileShape
@@ -56,6 +59,7 @@ class DirectTile:
     cut: bool = False
     ahead: int = 0
     shared: bool = False
+    open: bool = False
 
     @property
     def for_all(self) -> DirectTile:
@@ -72,7 +76,7 @@ class DirectTile:
         shape, known = self.shape, (self.left_row, self.left_step, self.right_step, self.depth)
         sizes = (shape.rows, shape.vectors, self.columns, *known, self.target_row, self.ahead)
         text = ".".join("x" if size is None else str(size) for size in sizes)
-        return f"tile.{text}" + ".begun" * self.begun + ".cut" * self.cut
+        return f"tile.{text}" + ".begun" * self.begun + ".cut" * self.cut + ".open" * self.open
 
     def function_name(self, element: ir.Type) -> str:
         """The name of its function for elements of a type."""
@@ -83,8 +87,8 @@ class DirectTile:
         distances = ("left_row", "left_step", "right_step", "depth", "target_row")
         unknown = [name for name in distances if getattr(self, name) is None]
         begun = ("source", "source_row") if self.begun else ()
-        rows = ("rows",) if self.cut else ()
-        return ("left", "right", "target", *unknown, *begun, *rows)
+        here = ("rows",) * self.cut + ("columns",) * self.open
+        return ("left", "right", "target", *unknown, *begun, *here)
 
 
 _POINTERS = frozenset({"left", "right", "target", "source"})
@@ -120,9 +124,26 @@ class _Emission:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
 
     def emit(self) -> None:
+        """All that a tile does; where some of it may not exist, also without a thought of that."""
+        sizes = {"rows": self.tile.shape.rows, "columns": self.tile.shape.columns}
+        asked = [(self.given[name], size) for name, size in sizes.items() if name in self.given]
+        self.is_part = False
+        if asked:
+            builder = self.builder
+            whole, part = (self.function.append_basic_block(name) for name in ("whole", "part"))
+            holds = [builder.icmp_signed(">=", given, I64(size)) for given, size in asked]
+            builder.cbranch(reduce(builder.and_, holds), whole, part)
+            builder.position_at_end(part)
+            self.is_part = True
+            self._path()
+            builder.position_at_end(whole)
+            self.is_part = False
+        self._path()
+
+    def _path(self) -> None:
+        self.masks = [self._mask(v) for v in self.vectors]
         self.offsets = self._offsets("left_row")
-        totals = self._grown(self._begun())
-        self._store(totals)
+        self._store(self._grown(self._begun()))
 
     def _number(self, name: str) -> ir.Value:
         """A distance or a number of steps."""
@@ -136,9 +157,9 @@ class _Emission:
     def _offsets(self, name: str) -> list[ir.Value | int]:
         """Where rows begin; those that do not exist are the last that does."""
         builder, distance = self.builder, self._number(name)
-        if not self.tile.cut and isinstance(distance, ir.Constant):
+        if not self._may_lack_rows and isinstance(distance, ir.Constant):
             return [r * distance.constant for r in self.rows]
-        if not self.tile.cut:
+        if not self._may_lack_rows:
             return [builder.mul(distance, I64(r)) for r in self.rows]
         last = builder.sub(self.given["rows"], I64(1))
         found: list[ir.Value | int] = [0]
@@ -146,6 +167,10 @@ class _Emission:
             row = builder.select(builder.icmp_signed("<", I64(r), last), I64(r), last)
             found.append(builder.mul(row, distance))
         return found
+
+    @property
+    def _may_lack_rows(self) -> bool:
+        return self.is_part and self.tile.cut
 
     # Steps of depth --------------------------------------------------------------------------
 
@@ -207,13 +232,17 @@ class _Emission:
     def _mask(self, v: int) -> ir.Value | None:
         """Which columns of a vector exist; None if all do."""
         lanes = self.tile.shape.lanes
-        left = self.tile.columns - v * lanes
-        if left >= lanes:
+        if self.is_part and self.tile.open:
+            left = self.builder.sub(self.given["columns"], I64(v * lanes))
+            left = splat(self.builder, left, lanes)
+            return self.builder.icmp_signed("<", lane_numbers(lanes), left)
+        left_ = self.tile.columns - v * lanes
+        if left_ >= lanes:
             return None
-        return lanes_constant([int(k < left) for k in range(lanes)], I1)
+        return lanes_constant([int(k < left_) for k in range(lanes)], I1)
 
     def _vector(self, row: ir.Value, v: int) -> ir.Value:
-        address, mask = self._at(row, v * self.tile.shape.lanes), self._mask(v)
+        address, mask = self._at(row, v * self.tile.shape.lanes), self.masks[v]
         if mask is None:
             return self.builder.load(address, typ=self.vector, align=self.size)
         name, align = f"llvm.masked.load.{suffix(self.vector)}.p0", ir.Constant(I32, self.size)
@@ -225,7 +254,7 @@ class _Emission:
         done = self.function.append_basic_block("done")
         distance = self._number("target_row")
         for r in self.rows:
-            if self.tile.cut and r > 0:
+            if self._may_lack_rows and r > 0:
                 more = self.function.append_basic_block("row")
                 builder.cbranch(builder.icmp_signed("<", I64(r), self.given["rows"]), more, done)
                 builder.position_at_end(more)
@@ -239,7 +268,7 @@ class _Emission:
         builder.ret_void()
 
     def _store_vector(self, row: ir.Value, v: int, value: ir.Value) -> None:
-        address, mask = self._at(row, v * self.tile.shape.lanes), self._mask(v)
+        address, mask = self._at(row, v * self.tile.shape.lanes), self.masks[v]
         if mask is None:
             self.builder.store(value, address, align=self.size)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.ir import scalar
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
 from graphc.schedule.statements import Axis, Product, Store, Update, walk
@@ -44,9 +44,18 @@ def place_of(product: Product, operand: Expr, along: Axis) -> Place | None:
     if str(operand.source) in _written(product):
         return None
     across, step = along.step(operand.offset), depth.step(operand.offset)
-    if across is None or step is None:
+    if across is None or step is None or _names(across, step) & _own_axes(product):
         return None
     return Place(str(operand.source), operand.offset, across, step)
+
+
+def _names(*sizes: Size) -> frozenset[str]:
+    return frozenset[str]().union(*map(dims.symbols, sizes))
+
+
+def _own_axes(product: Product) -> set[str]:
+    axes = (product.row, product.column, *product.rows, *product.columns, *product.depth)
+    return {axis.name for axis in axes}
 
 
 def _written(product: Product) -> set[str]:

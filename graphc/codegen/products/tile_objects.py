@@ -47,7 +47,7 @@ def _tiles(product: Product, target: Target) -> dict[str, Emit]:
 
 
 _SHARED = re.compile(
-    SHARED.encode() + rb"tile\.([0-9x.]+?)((?:\.begun)?)((?:\.cut)?)\.(float|double)"
+    SHARED.encode() + rb"tile\.([0-9x.]+?)((?:\.begun)?)((?:\.cut)?)((?:\.open)?)\.(float|double)"
 )
 
 
@@ -65,7 +65,7 @@ def direct_tiles_called(
 
 def _direct_tile(match: re.Match[bytes], target: Target) -> tuple[DirectTile, ir.Type]:
     """The tile whose name it is, and the type of elements."""
-    sizes, begun, cut, kind = (part.decode() for part in match.groups())
+    sizes, begun, cut, open_, kind = (part.decode() for part in match.groups())
     element = register_type(float32 if kind == "float" else float64)
     known = [None if size == "x" else int(size) for size in sizes.split(".")]
     rows, vectors, columns, left_row, left_step, *_, ahead = known
@@ -73,7 +73,7 @@ def _direct_tile(match: re.Match[bytes], target: Target) -> tuple[DirectTile, ir
     shape = TileShape(rows, vectors, target.vector_bits // (8 * size_of(element)))
     made = DirectTile(
         shape, columns, left_row, left_step, right_step=None, depth=None, target_row=None,
-        begun=bool(begun), cut=bool(cut), ahead=ahead, shared=True,
+        begun=bool(begun), cut=bool(cut), open=bool(open_), ahead=ahead, shared=True,
     )  # fmt: skip
     return made, element
 

@@ -24,7 +24,7 @@ from tests.schedule.bands.attention import Attention
 
 TARGETS = chosen()
 on_targets = pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-b, k = symbol("b"), symbol("k")
+b, k, n = symbol("b"), symbol("k"), symbol("n")
 
 Build = Callable[[Given], list[Node]]
 
@@ -61,15 +61,33 @@ CASES: dict[str, Build] = {
     "deep": lambda x: [ops.matmul(x(21, 4500), x(4500, 35)), *updated(x, 21, 1500, 35)],
     "mostly results": lambda x: [ops.matmul(x(1001, 3), x(3, 1030))],
     "two results": lambda x: updated(x, 37, 40, 45),
-}
-SIZES: list[dict[str, int]] = [{"b": rows, "k": rows} for rows in (0, 1, 2, 7, 8, 9, 31, 300)]
-SIZES.append({"b": 5, "k": 1301})
+    "columns not known": lambda x: [ops.matmul(x(21, 40), x(40, n)), *layer(x, 21, 40, n)],
+    "few rows of columns not known": lambda x: [ops.matmul(x(3, 40), x(40, n))],
+    "depth and columns not known": lambda x: [ops.matmul(x(21, k), x(k, n)), *layer(x, 9, k, n)],
+    "nothing known": lambda x: [ops.matmul(x(b, k), x(k, n)), *updated(x, b, k, n)],
+    "rows and columns not known": lambda x: [
+        ops.matmul(x(2, b, 40), x(2, 40, n)), *layer(x, b, 40, n)
+    ],
+    "turned, columns not known": lambda x: [ops.matmul(x(21, 40), turned(x(n, 40)))],
+    "both turned, nothing known": lambda x: [ops.matmul(turned(x(k, b)), turned(x(n, k)))],
+}  # fmt: skip
+ROWS = (0, 1, 2, 7, 8, 9, 31, 300)
+SIZES = [{"b": rows, "k": rows, "n": rows} for rows in ROWS]
+SIZES += [
+    {"b": 5, "k": 1301, "n": 17},
+    {"b": 13, "k": 300, "n": 1024},
+    {"b": 1024, "k": 280, "n": 5},
+]
 
 
 def sizes_of(x: Given) -> list[dict[str, int]]:
-    """Sizes for what is not known in a program."""
-    names = {str(size) for node in x.nodes for size in node.shape}
-    return SIZES if names & {"b", "k"} else [{}]
+    """Sizes for what is not known in a program.
+
+    In some the steps of depth are so far apart that they would be in each other's way.
+    """
+    names = {str(size) for node in x.nodes for size in node.shape} & {"b", "k", "n"}
+    found = {tuple((name, size[name]) for name in sorted(names)): None for size in SIZES}
+    return [dict(one) for one in found]
 
 
 @on_targets

@@ -74,6 +74,20 @@ def test_the_last_columns_may_have_a_tile_of_their_own(
     assert shapes(rows, known, columns, 100, 32, WIDE, None).last == 0
 
 
+@pytest.mark.parametrize("target", [WIDE, NARROW, ARM], ids=lambda t: f"{t.triple} {t.vector_bits}")
+@pytest.mark.parametrize("rows", [1, 3, 4, 5, 8, 33, 1000, b], ids=str)
+def test_columns_that_are_not_known_have_tiles_of_half_the_vectors(
+    rows: Size, target: Target
+) -> None:
+    found = shapes(rows, minimum(512, b), 512, 64, 32, target, None)
+    tiles = [found.tile, *found.narrower]
+    assert [tile.vectors for tile in tiles] in ([2, 1], [4, 2, 1]) and found.last == 0
+    assert len(tiles) == 2 or rows in (1, 3, 4)
+    for tile in tiles:
+        assert tile.vectors * (tile.rows + 1) + 1 <= target.vector_registers
+        assert tile.rows <= (rows if isinstance(rows, int) else 2 * MOST_CUT)
+
+
 @pytest.mark.parametrize(
     ("size", "least", "expected"),
     [

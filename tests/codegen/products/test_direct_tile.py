@@ -47,10 +47,12 @@ class Called:
         self.function(*(given[name] for name in self.tile.parameters()))
 
 
-def check(tile: DirectTile, dtype: DType, target: Target, rows: int, *, behind: bool) -> None:
+def check(
+    tile: DirectTile, dtype: DType, target: Target, rows: int, *, behind: bool, width: int = 0
+) -> None:
     """Run on memory that has no more than exists."""
     rng = np.random.default_rng(rows)
-    columns, kind = tile.columns, dtype.numpy
+    columns, kind = width or tile.columns, dtype.numpy
     left = rng.integers(-9, 9, (rows, DEPTH)).astype(kind)
     right = rng.integers(-9, 9, (DEPTH, columns)).astype(kind)
     begun = rng.integers(-9, 9, (rows, columns)).astype(kind)
@@ -60,7 +62,7 @@ def check(tile: DirectTile, dtype: DType, target: Target, rows: int, *, behind: 
     Called(tile, dtype, target)(
         **{name: array.ctypes.data for name, array in places.items()},
         left_row=DEPTH, left_step=1, right_step=columns, depth=DEPTH, target_row=columns,
-        source_row=columns, rows=rows,
+        source_row=columns, rows=rows, columns=columns,
     )  # fmt: skip
     expected = left @ right + (begun if tile.begun else 0)
     np.testing.assert_array_equal(result.array, expected)
@@ -94,6 +96,20 @@ def test_rows_that_do_not_exist_are_not_touched(begun: bool, target: Target) -> 
             check(tile, float32, target, rows, behind=behind)
 
 
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("cut", [False, True])
+def test_columns_that_do_not_exist_are_not_touched(cut: bool, begun: bool, target: Target) -> None:
+    lanes = target.vector_bits // 32
+    tile = DirectTile(
+        TileShape(3, 2, lanes), 2 * lanes, None, 1, None, None, None, begun, cut, open=True
+    )
+    for width in (1, lanes - 1, lanes, lanes + 1, 2 * lanes):
+        for rows in (1, 2, 3) if cut else (3,):
+            for behind in (False, True):
+                check(tile, float32, target, rows, behind=behind, width=width)
+
+
 def test_what_is_asked_for_ahead_need_not_exist() -> None:
     target = TARGETS["host"]
     lanes = target.vector_bits // 32
@@ -110,5 +126,6 @@ def test_names_tell_tiles_apart() -> None:
         DirectTile(TileShape(4, 1, 16), 16, 5, 1, 16, 5, 16, begun=True),
         DirectTile(TileShape(4, 1, 16), 16, 5, 1, 16, 5, 16, cut=True),
         DirectTile(TileShape(4, 1, 16), 16, 5, 1, 16, 5, 16, ahead=32),
+        DirectTile(TileShape(4, 1, 16), 16, 5, 1, 16, 5, 16, open=True),
     ]
     assert len({one.name for one in (tile, *others)}) == 1 + len(others)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import llvmlite.binding as llvm
 import pytest
@@ -96,22 +96,19 @@ def test_every_tile_has_one_object(target: Target) -> None:
     assert mentioned == names
 
 
-#: Whether sums are begun, whether rows are cut off, how far is asked ahead, distance of rows.
-SHAREABLE = [(False, False, 0, 1), (True, False, 64, 7), (True, True, 0, 9)]
-
-
 def test_shared_tiles_are_known_by_their_names() -> None:
     """Of a module that calls them, and of an object in which their names stand."""
     target = current_target()
     for dtype, lanes in ((float32, target.vector_bits // 32), (float64, target.vector_bits // 64)):
-        for begun, cut, ahead, row in (
-            (False, False, 0, 1),
-            (True, False, 64, 7),
-            (True, True, 0, 9),
+        for row, more in (
+            (1, {}),
+            (7, {"begun": True, "ahead": 64}),
+            (9, {"begun": True, "cut": True}),
+            (9, {"begun": True, "open": True}),
+            (1, {"cut": True, "open": True}),
         ):
-            tile = DirectTile(
-                TileShape(5, 2, lanes), 2 * lanes - 1, row, 1, 40, 300, None, begun, cut, ahead
-            ).for_all
+            shape, options = TileShape(5, 2, lanes), cast(dict[str, Any], more)
+            tile = DirectTile(shape, 2 * lanes - 1, row, 1, 40, 300, None, **options).for_all
             assert tile.for_all == tile and (tile.left_row is None) == (row > 1)
             module, element = ir.Module(), register_type(dtype)
             name = declare(module, element, tile).name
@@ -129,13 +126,14 @@ def test_shared_tiles_are_known_by_their_names() -> None:
 
 
 def test_programs_share_tiles_of_many_steps() -> None:
-    """One object for products of different sizes, beside one for each kernel and the entry."""
+    """Two objects for products of different sizes, of more and of fewer rows, beside one for each
+    kernel and the entry."""
     x = Given(float32)
-    outputs = [ops.matmul(x(m, 200), x(200, size)) for size in (96, 160)]
+    outputs = [ops.matmul(x(m, 200), x(200, size)) for size in (96, 192)]
     made = compile_graph(extract("two", outputs, inputs=x.nodes))
     assert made.executable is not None and made.parts is not None and made.kernels is not None
-    assert len(made.kernels) == 2 and [name.startswith(SHARED) for name in made.parts] == [True]
-    assert len(made.executable.objects) == 4
+    assert len(made.kernels) == 2 and [name.startswith(SHARED) for name in made.parts] == [True] * 2
+    assert len(made.executable.objects) == 5
 
 
 @pytest.mark.skipif(not IS_X86, reason="names x86 CPUs")
