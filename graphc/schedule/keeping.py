@@ -23,8 +23,8 @@ MOST_NODES, MOST_DEPTH = 160, 48
 FEWEST = 1 << 12
 
 #: How many times more elements a formula needs to have than what it is made of, for it to be no
-#: gain to keep them for a second product.
-SPREAD = 8
+#: gain to keep them for a second product; and what is taken for a dim that is not known.
+SPREAD, USUAL = 8, 256
 
 _CHECKING = frozenset({"gather", "checked_index"})
 _WINDOWS = frozenset({"windows", "covering_window"})
@@ -175,18 +175,22 @@ def _rereads(node: Node, user: Node) -> bool:
 
 
 def _spreads(node: Node) -> bool:
-    """Whether it is known to have far more elements than all that it is made of."""
-    size, read = node.tensor.size, 0
+    """Whether it has far more elements than all that it is made of."""
+    read = 0
     todo = list(node.inputs)
     while todo:
         operand = todo.pop()
-        if is_literal(operand):
-            continue
         if is_buffer(operand) or not isinstance(operand.op.lowering, Pointwise):
-            read += operand.tensor.size
-        else:
+            read += _usual_size(operand)
+        elif not is_literal(operand):
             todo.extend(operand.inputs)
-    return isinstance(size, int) and isinstance(read, int) and size >= SPREAD * read
+    return _usual_size(node) >= SPREAD * read
+
+
+def _usual_size(node: Node) -> int:
+    """Elements, where what is not known counts as USUAL."""
+    size = node.tensor.size
+    return dims.evaluate(size, dict.fromkeys(dims.symbols(size), USUAL))
 
 
 def _repeats_elements(node: Node) -> bool:

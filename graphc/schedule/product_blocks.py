@@ -25,6 +25,9 @@ NEAR_BYTES, FEWEST_ROWS = 1 << 19, 64
 #: the number of steps of depth then; as many rows at most where columns are not known.
 UNKNOWN_ROWS, UNKNOWN_COLUMNS, UNKNOWN_STEPS = 256, 512, 256
 
+#: How many products of a stack there are taken to be where that is not known.
+UNKNOWN_STACKS = 8
+
 #: Blocks have a multiple of this many rows, and of this many columns, unless they are the last.
 UNIT_ROWS, UNIT_COLUMNS = 8, 32
 
@@ -57,10 +60,11 @@ def block_sizes(
         sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], MOST))
     columns = dims.product(width)
     work = _known(height, UNKNOWN_ROWS) * _known(columns, UNKNOWN_COLUMNS)
-    work *= _known(steps, UNKNOWN_STEPS) * _known(stacks, 1)
+    products = _known(stacks, UNKNOWN_STACKS)
+    work *= _known(steps, UNKNOWN_STEPS) * products
     wanted = next((blocks for most, blocks in WANTED if work <= most), MOST_WANTED)
     stays_whole = stored >= MANY_STORED or _known(steps, UNKNOWN_STEPS) <= SHALLOW
-    while prod(side.count for side in sides) * _known(stacks, 1) < wanted:
+    while prod(side.count for side in sides) * products < wanted:
         longest = max(sides, key=lambda side: side.can_be_cut * side.block)
         longest = sides[0] if stays_whole and sides[0].can_be_cut else longest
         if not longest.can_be_cut:
