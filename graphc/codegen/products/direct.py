@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from llvmlite import ir
 
-from graphc.codegen.products.direct_plan import WAY, WAYS
 from graphc.codegen.products.direct_shape import has
 from graphc.codegen.products.direct_tile import DirectTile, Known, declare
 from graphc.codegen.products.in_place import Place
@@ -195,11 +194,11 @@ class DirectEmission(Emission):
 
     def _collides(self, step: Size) -> ir.Value:
         """Whether a panel's steps of depth so far apart are on too few lines of the cache."""
-        builder = self.builder
+        builder, limits = self.builder, self.direct.limits
         distance = self.elements.size(step * self.product.dtype.itemsize)
-        unit = smaller(builder, builder.and_(distance, builder.neg(distance)), I64(WAY))
+        unit = smaller(builder, builder.and_(distance, builder.neg(distance)), I64(limits.way))
         lines = builder.mul(self.panels.count(self.depth), unit)
-        return builder.icmp_signed(">", lines, I64(WAYS * WAY))
+        return builder.icmp_signed(">", lines, I64(limits.lines))
 
     def _tiles(self) -> None:
         """All tiles of a panel of depth."""

@@ -7,8 +7,8 @@ Small products, those of few rows and those of few columns take longer to pack t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import gcd
 
+from graphc.codegen.products.direct_limits import Limits, limits
 from graphc.codegen.products.direct_shape import Shapes, shapes
 from graphc.codegen.products.in_place import Place, depth_axis, place_of
 from graphc.codegen.target import Target
@@ -16,25 +16,12 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Product
 
-#: Bytes of an operand that is read over and over, of one copied for that, and of sums that wait.
-MOST_BYTES, MOST_COPIED, MOST_SUMS = 1 << 20, 1 << 18, 1 << 19
-
-#: Bytes of the columns of a tile, all steps of depth in a panel together: they stay near while
-#: the rows are gone through.
-MOST_STRIP = 1 << 18
-
-#: Bytes after which addresses share a line of a second-level cache, and half of how many share it:
-#: which they are is up to the system, page by page.
-WAY, WAYS = 1 << 16, 8
-
-#: Bytes from the first step of depth of an operand to the last, from which on it comes from afar.
-FAR_BYTES = 1 << 21
-
 #: Steps of depth in a panel where there are several, and up to how many are one panel.
 PANEL, LONG = 256, 640
 
-#: Steps of depth in a panel where it is not known how many columns there are.
-PANELS = PANEL, PANEL // 2, PANEL // 4
+#: Steps of depth in a panel where it is not known how many columns there are, and bytes of sums
+#: that wait then: it is the room for them that must not be too large, mostly there are fewer.
+PANELS, OPEN_SUMS = (PANEL, PANEL // 2, PANEL // 4), 1 << 20
 
 #: Rows that are few, and steps in a panel of theirs: so many that each is on a page of its own.
 FEW_ROWS, SHORT_PANEL = 32, 64
@@ -52,7 +39,7 @@ class Direct:
 
     It has at most so many rows and columns, and `depth` steps in a panel; if it is `deep`, sums
     wait between panels. Columns that are `ahead` by so many are asked for. Tiles of one row follow
-    on another `by_rows`, else by columns.
+    on another `by_rows`, else by columns. `limits` are those by which all this was decided.
     """
 
     shapes: Shapes
@@ -61,6 +48,7 @@ class Direct:
     left: Place | None
     right: Place | None
     depth: int
+    limits: Limits
     deep: bool = False
     ahead: int = 0
     by_rows: bool = False
@@ -81,7 +69,7 @@ def direct(product: Product, target: Target) -> Direct | None:
     bits = product.dtype.bits
     once, steps = product.onto, axis.extent
     found = shapes(product.row.extent, columns, width, steps, bits, target, left, once)
-    made = _Choice(product, found, height, width, left, right, steps).made()
+    made = _Choice(product, found, height, width, left, right, steps, limits(target.caches)).made()
     return None if made is not None and made.deep and once else made
 
 
@@ -107,13 +95,15 @@ class _Choice:
     left: Place | None
     right: Place | None
     steps: Size
+    limits: Limits
 
     @property
     def itemsize(self) -> int:
         return self.product.dtype.itemsize
 
     def made(self) -> Direct | None:
-        most = MOST_SUMS if isinstance(self.product.column.extent, int) else 2 * MOST_SUMS
+        is_known = isinstance(self.product.column.extent, int)
+        most = self.limits.sums if is_known else OPEN_SUMS
         keeps_sums = self.height * self.width * self.itemsize <= most
         all_steps = self.steps if isinstance(self.steps, int) else None
         if all_steps is not None and self._is_single():
@@ -124,7 +114,7 @@ class _Choice:
             all_steps = None
         if all_steps is not None and (all_steps <= LONG or self._is_narrow()):
             return self._with(all_steps)
-        panels = (PANEL,) if isinstance(self.product.column.extent, int) else PANELS
+        panels = (PANEL,) if is_known else PANELS
         fitting = [panel for panel in panels if self._fits(panel)]
         if keeps_sums and fitting:
             return self._with(fitting[0], True)
@@ -133,13 +123,17 @@ class _Choice:
     def _with(self, depth: int, deep: bool = False, ahead: int = 0) -> Direct:
         by_rows = not deep and self._is_mostly_result(depth)
         return Direct(
-            self.shapes, self.height, self.width, self.left, self.right, depth, deep, ahead, by_rows
+            self.shapes, self.height, self.width, self.left, self.right, depth, self.limits,
+            deep, ahead, by_rows,
         )  # fmt: skip
 
     def _is_mostly_result(self, depth: int) -> bool:
         """Whether results are written far away, and had better be neighbours in memory."""
         results, right = self.height * self.width, depth * self.width
-        return results * self.itemsize > MOST_BYTES and right * self.itemsize <= MOST_SUMS
+        return (
+            results * self.itemsize > self.limits.operand
+            and right * self.itemsize <= self.limits.sums
+        )
 
     def _is_single(self) -> bool:
         """Whether one tile has all the results, and reads everything but once."""
@@ -156,24 +150,24 @@ class _Choice:
         if not isinstance(self.right.step, int):
             return False
         steps = self.steps if isinstance(self.steps, int) else PANEL
-        return steps * abs(self.right.step) * self.itemsize > FAR_BYTES
+        return steps * abs(self.right.step) * self.itemsize > self.limits.far
 
     def _fits(self, depth: int) -> bool:
         """Whether what is read again and again in a panel of so many steps stays near."""
         strip = depth * self.shapes.tile.columns * self.itemsize
-        return strip <= MOST_STRIP and self._right_fits(depth) and self._left_fits(depth)
+        return strip <= self.limits.strip and self._right_fits(depth) and self._left_fits(depth)
 
     def _right_fits(self, depth: int) -> bool:
         size = depth * self.width * self.itemsize
         if self.right is None:
-            return size <= MOST_COPIED
-        return size <= MOST_BYTES and self._is_spread(self.right, depth)
+            return size <= self.limits.copied
+        return size <= self.limits.operand and self._is_spread(self.right, depth)
 
     def _left_fits(self, depth: int) -> bool:
         size = self.height * depth * self.itemsize
         if self.left is None:
-            return size <= MOST_COPIED
-        is_near = size <= MOST_BYTES or self._is_narrow()
+            return size <= self.limits.copied
+        is_near = size <= self.limits.operand or self._is_narrow()
         return is_near and self._is_spread(self.left, depth)
 
     def _is_narrow(self) -> bool:
@@ -187,5 +181,4 @@ class _Choice:
         """
         if not isinstance(place.step, int):
             return True
-        distance = max(abs(place.step) * self.itemsize, 1)
-        return depth <= WAYS * (WAY // gcd(WAY, distance))
+        return self.limits.is_spread(depth, abs(place.step) * self.itemsize)

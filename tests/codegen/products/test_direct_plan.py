@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from graphc.codegen.caches import OF_SERVERS
 from graphc.codegen.products.direct_plan import FEW_ROWS, PANEL, direct, most
 from graphc.codegen.target import Target
 from graphc.ir.dims import minimum, symbol
@@ -15,7 +16,7 @@ from tests.codegen.products.checking import Given, relu, turned
 from tests.codegen.products.test_in_place import only_product
 
 b, k, n = symbol("b"), symbol("k"), symbol("n")
-WIDE = Target("x86_64-unknown-linux-gnu", "", "", 512)
+WIDE = Target("x86_64-unknown-linux-gnu", "", "", 512, OF_SERVERS)
 
 
 def product(rows: Any, depth: Any, columns: Any) -> Any:
