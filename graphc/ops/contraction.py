@@ -11,12 +11,13 @@ import numpy as np
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.dtypes import FLOATS, INTEGERS
+from graphc.ir.indexing import delinearize
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Read, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.scalar import Expr, Index
-from graphc.ir.types import TensorType
+from graphc.ir.types import Shape, TensorType
 from graphc.ops.declaring import attr, ops, structured
 from graphc.ops.labelled_products import Labels, Term, labelled_product
 
@@ -169,6 +170,17 @@ def _inner(node: Node) -> Labels:
 
 
 def _contract_extents(node: Node) -> tuple[Size, ...]:
+    """The sizes of the inner axes; one for all of them where it is not known how far each goes.
+
+    Panels of depth are then of so many steps, and not of as many as the last axis happens to have.
+    """
+    sizes = _inner_sizes(node)
+    if node.dtype.is_float and not all(isinstance(size, int) for size in sizes[1:]):
+        return (dims.product(sizes),)
+    return sizes
+
+
+def _inner_sizes(node: Node) -> Shape:
     left, _, _ = _labels(attr(node, "subscripts"))
     shape = node.inputs[0].shape
     return tuple(shape[left.index(label)] for label in _inner(node))
@@ -176,6 +188,9 @@ def _contract_extents(node: Node) -> tuple[Size, ...]:
 
 def _contract_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
     left, right, to = _labels(attr(node, "subscripts"))
+    sizes = _inner_sizes(node)
+    if len(inner) < len(sizes):
+        inner = delinearize(inner[0], sizes)
     at = dict(zip(to + _inner(node), index + inner, strict=True))
     return tuple(
         read(k, tuple(at[label] for label in labels)) for k, labels in enumerate((left, right))

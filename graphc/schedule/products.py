@@ -17,7 +17,7 @@ from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
 from graphc.ir.lowering import BlockReduce
 from graphc.ir.node import Node
-from graphc.ir.scalar import Index
+from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.blocks import BLOCK, blocks_of
 from graphc.schedule.collapse import collapse
@@ -35,6 +35,9 @@ from graphc.schedule.statements import (
     Statement,
     Store,
     Update,
+    roots_of,
+    sizes_of,
+    walk,
 )
 
 Body = tuple[Statement, ...]
@@ -47,8 +50,8 @@ def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, 
     """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
     roles = roles_of(group.nodes[0], fusion)
     while roles is not None:
-        for apart in (True, False):
-            made = _Blocks(group, fusion, roles).build(apart)
+        for apart, flat in ((True, True), (True, False), (False, True), (False, False)):
+            made = _Blocks(group, fusion, roles).build(apart, flat)
             if made is not None:
                 return made
         roles = roles.with_fewer_columns()
@@ -67,16 +70,22 @@ class _Blocks:
         self.builder = Builder(fusion)
         self.sums = [node for node in group.nodes if isinstance(node.op.lowering, BlockReduce)]
 
-    def build(self, apart: bool) -> tuple[Kernel, tuple[Buffer, ...]] | None:
+    def build(self, apart: bool, flat: bool) -> tuple[Kernel, tuple[Buffer, ...]] | None:
         """The kernel; None if columns of several dims lie apart in what is stored or read.
 
-        If the dims of rows are to be `apart`, as those of a window are, so must they lie.
+        If the dims of rows are to be `apart`, as those of a window are, so must they lie. If those
+        of columns are to be `flat`, one axis counts through them.
         """
         shape, roles, builder = self.node.shape, self.roles, self.builder
         stack = tuple(shape[k] for k in roles.stack)
         height, width = self._sizes(roles.rows), self._sizes(roles.columns)
         if apart and (self.sums or not _is_apart(height)):
             return None
+        columns_read = width
+        if flat:
+            if len(width) < 2 or not self._is_flat(width):
+                return None
+            width = (dims.product(width),)
         length = dims.product(self.rule.extents(self.node))
         row_block, column_block = block_sizes(
             dims.product(height), width, length, dims.product(stack),
@@ -94,6 +103,8 @@ class _Blocks:
         at_row, at_column = high.at(rows, row_number), wide.at(columns, column_number)
         if not apart:
             at_row = delinearize(at_row[0], height)
+        if flat:
+            at_column = delinearize(at_column[0], columns_read)
         index = self._index(tuple(place), at_row, at_column)
         depth = tuple(builder.axis(size) for size in self.rule.loops(self.node, index))
         reader = builder.reader(self.node)
@@ -109,7 +120,7 @@ class _Blocks:
             return None
         row, body = _joined(rows, body)
         column, body = _joined(columns, body)
-        if row is None or column is None:
+        if row is None or column is None or (flat and not _is_even(column, body)):
             return None
         product = Product(
             name, self.node.dtype, row, column, rows, columns, depth, left, right, body
@@ -128,6 +139,25 @@ class _Blocks:
             return 0
         elements = dims.product(self.node.shape[self.roles.rows[-1] + 1 :])
         return elements * self.node.dtype.itemsize
+
+    def _is_flat(self, width: Shape) -> bool:
+        """Whether the dims of columns run straight through what is read, or had better seem so.
+
+        That is where inner ones are of unknown size and none moves with depth, as in a window.
+        """
+        axes = tuple(self.builder.axis(size) for size in width)
+        rows, stack = ((0,) * len(numbers) for numbers in (self.roles.rows, self.roles.stack))
+        index = self._index(stack, rows, tuple(axis.position for axis in axes))
+        depth = tuple(self.builder.axis(size) for size in self.rule.loops(self.node, index))
+        steps = tuple(axis.position for axis in depth)
+        left, right = self.rule.operands(self.node, index, steps, self.builder.reader(self.node))
+        read = left if self.roles.swapped else right
+        if any(
+            _overlap(load, axis, step) for load in _loads(read) for axis in axes for step in depth
+        ):
+            return False
+        is_known = all(isinstance(size, int) for size in width[1:])
+        return not is_known or len(collapse(axes, (Combine("", (read,)),))[0]) == 1
 
     def _sizes(self, numbers: tuple[int, ...]) -> Shape:
         return tuple(self.node.shape[k] for k in numbers)
@@ -228,6 +258,33 @@ class _Side:
         """Where in the dims a position of the axes is."""
         first, *others = (axis.position for axis in axes)
         return (self.run * number + first, *others)
+
+
+def _loads(operand: Expr) -> list[Expr]:
+    return [expr for expr in scalar.walk((operand,)) if expr.name == "load"]
+
+
+def _overlap(load: Expr, axis: Axis, depth: Axis) -> bool:
+    """Whether columns move through memory together with depth, as the places of a window do."""
+    pairs = [(one.step(load.offset), one.extent) for one in (axis, depth)]
+    (own, count), (other, steps) = pairs
+    if load.args or own is None:
+        return True
+    if other is None or 0 in (own, other) or 1 in (count, steps):
+        return False
+    return not (_is_multiple(own, other * steps) or _is_multiple(other, own * count))
+
+
+def _is_multiple(size: Size, unit: Size) -> bool:
+    return bool(unit != 0 and dims.divide(size, unit)[1] == 0)
+
+
+def _is_even(axis: Axis, body: Body) -> bool:
+    """Whether all that is read and stored is at even distances along an axis."""
+    sizes = [size for statement in walk(body) for size in sizes_of(statement)]
+    exprs = scalar.walk(tuple(expr for statement in walk(body) for expr in roots_of(statement)))
+    sizes += [size for expr in exprs for size in expr.indices()]
+    return all(axis.step(size) is not None for size in sizes)
 
 
 def _is_apart(sizes: Shape) -> bool:

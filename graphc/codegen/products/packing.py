@@ -12,6 +12,7 @@ from llvmlite import ir
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.products.blocking import Cut
 from graphc.codegen.products.micro_panels import MicroPanels
+from graphc.codegen.products.runs import Runs, runs_of
 from graphc.codegen.products.tile import fetch
 from graphc.codegen.scopes import Window
 from graphc.codegen.values import I64, lane_numbers, memory_type, splat
@@ -141,6 +142,8 @@ class Packing:
         match body:
             case (Store() as copy,) if (rows := plain_rows(joined, copy)) is not None:
                 emit_copy(self.elements, rows, copy, self.statements.lanes)
+            case (Store() as copy,) if joined and (runs := runs_of(joined[-1], copy.value)):
+                self._by_runs(joined, copy, runs)
             case (Store() as copy,) if is_rectangle(joined) and is_conditional(copy):
                 self._by_windows(joined, copy, is_image)
             case _:
@@ -158,6 +161,24 @@ class Packing:
             self.emit(axes, store)
         else:
             self.emit((panels.number, *depth.inner, panels.within), store)
+
+    def _by_runs(self, axes: tuple[Axis, ...], store: Store, runs: Runs) -> None:
+        """Runs of the last axis around all loops that do not say where they are."""
+        sizes = (runs.base, runs.size, runs.axis.extent)
+        names = frozenset[str]().union(*map(dims.symbols, sizes))
+        own = names & {axis.name for axis in axes}
+        size = self.elements.size
+        with ExitStack() as stack:
+            for axis in axes:
+                if axis.name in own:
+                    stack.enter_context(self._each(axis))
+            first, end = runs.rows
+            stack.enter_context(self.scopes.loop(runs.row, size(first), size(end)))
+            begin, until = (size(bound) for bound in runs.bounds)
+            self.scopes.bind(runs.begin, begin)
+            self.scopes.bind(runs.count, self.elements.builder.sub(until, begin))
+            inner = tuple(axis for axis in axes[:-1] if axis.name not in own)
+            self.emit((*inner, runs.along), runs.within(store))
 
     def _by_windows(self, axes: tuple[Axis, ...], store: Store, is_image: bool) -> None:
         """Windows of the last axis around the loop before it: their masks are worked out once."""
