@@ -57,12 +57,12 @@ def flattened(
 ) -> tuple[Store, ...] | None:
     """The stores of one position of a loop over short rows, without loops; None for other loops.
 
-    `written` are the buffers to which the kernel writes, `scratch` those of them that are private
-    to a row.
+    `written` are the buffers to which the kernel writes, here or before, `scratch` those of them
+    that are private to a row.
     """
     if loop.vector or not _is_over_short_rows(loop):
         return None
-    rows = _Rows(written, scratch)
+    rows = _Rows(written & _stored_in(loop.body), scratch)
     try:
         rows.run(loop.body, {})
     except _CannotBeFlat:
@@ -88,6 +88,11 @@ def _is_over_short_rows(loop: Loop) -> bool:
         and all(isinstance(n, int) and n <= most for n in lengths)
         and _longest(loop.body) <= MOST_IN_ROW
     )
+
+
+def _stored_in(body: tuple[Statement, ...]) -> frozenset[str]:
+    """The buffers to which statements store."""
+    return frozenset(one.target for one in walk(body) if isinstance(one, Store))
 
 
 def _longest(body: tuple[Statement, ...]) -> int:

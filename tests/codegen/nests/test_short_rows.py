@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from graphc.codegen.nests.short_rows import FEWEST_ROWS, MOST_COPIED, MOST_IN_ROW, flattened
+from graphc.ir import scalar
 from graphc.ir.dtypes import FLOATS, DType, float32, float64, int8, int32
 from graphc.ir.opdef import REGISTRY
 from graphc.ops import ops
-from graphc.schedule.statements import Loop, Store
+from graphc.schedule.statements import Axis, Combine, Fold, Loop, Reduction, Store
 from tests.codegen.combining import COMBINE, in_lanes
 from tests.codegen.running import Program
 from tests.codegen.sampling import FEW, Compile, assert_same, n, numbers, placeholder, special
@@ -122,6 +123,22 @@ def test_what_is_not_written_out(program: Compile) -> None:
     assert stores_of(copied(FEWEST_ROWS - 1, 2)) is None
     assert stores_of(summed(MOST_IN_ROW)) is not None
     assert stores_of(summed(MOST_IN_ROW + 1)) is None
+
+
+def test_what_was_written_before_the_loop_may_be_read() -> None:
+    """Short rows of a product's results lie in scratch."""
+    axis, inner = Axis("$0", 100), Axis("$1", 4)
+    place = 4 * axis.position + inner.position
+    value = scalar.load("s0", place, float32)
+    fold = Fold(
+        (Reduction("%r0", "sum", float32, float32, True),),
+        (Loop(inner, (Combine("%r0", (value,)),), vector=True),),
+    )
+    kept = Store("a0", axis.position, scalar.local("%r0", float32))
+    both = frozenset({"s0", "a0"})
+    assert flattened(Loop(axis, (fold, kept)), both, frozenset({"s0"}))
+    over = Loop(inner, (Store("s0", place, scalar.local("%r0", float32)),), vector=True)
+    assert flattened(Loop(axis, (fold, kept, over)), both, frozenset({"s0"})) is None
 
 
 def test_a_position_that_is_checked_is_not_written_out(program: Compile) -> None:
