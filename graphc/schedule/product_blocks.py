@@ -77,7 +77,8 @@ class _Cut:
     """The rows or the columns, and into how many blocks they are cut."""
 
     def __init__(self, size: Size, unknown: int, unit: int, most: int) -> None:
-        self.size, self.unknown, self.unit = size, min(unknown, most), unit
+        self.size, self.unit = size, unit
+        self.unknown = max(1, min(unknown, most) // unit) * unit
         self.count = -(-size // min(most, MOST)) if isinstance(size, int) else 1
 
     @property

@@ -121,12 +121,17 @@ def labelled(x: Given) -> Node:
     return ops.contract(left, right, subscripts="abc,bcd->abd")
 
 
+def side_by_side(x: Given) -> Node:
+    """Rows far apart, with many products of a stack in between: blocks of them are small."""
+    return ops.contract(x(m, 50, 40), x(50, 40, 32), subscripts="abc,bcd->abd")
+
+
 def with_two_columns(x: Given) -> Node:
     """Two dims of columns, side by side."""
     return ops.contract(x(m, 40), x(40, 3, n), subscripts="ab,bcd->acd")
 
 
-@pytest.mark.parametrize("build", [labelled, with_two_columns])
+@pytest.mark.parametrize("build", [labelled, side_by_side, with_two_columns])
 def test_results_of_three_dims(build: Callable[[Given], Node]) -> None:
     x, y = Given(), Given()
     total = build(x)
