@@ -23,6 +23,7 @@ from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.groups import Fusion, Group, extended
 from graphc.schedule.keeping import is_packed, once_computed
 from graphc.schedule.links import Links, all_links
+from graphc.schedule.product_rows import rank_of_rows
 from graphc.schedule.roles import roles_of
 
 #: Values computed by one kernel, and nodes in all its expressions.
@@ -146,7 +147,7 @@ class _Grouping:
             return
         shape = (extended(node), group.level)
         form = node.op.lowering
-        if group.firm and isinstance(form, Reduce) and form.combiner != "dot":
+        if group.firm and not group.by_rows and isinstance(form, Reduce) and form.combiner != "dot":
             self.by_points.setdefault((group.shape, group.level), group)
         if not group.firm and not _is_open(self.by_shape.get(shape)):
             self.by_shape[shape] = group
@@ -240,11 +241,12 @@ class _Grouping:
         """Whether the node can be computed in the group, whose domain may lose inner dims."""
         if not self._has_room(node, group):
             return False
-        if group.firm and not isinstance(node.op.lowering, Pointwise):
-            if not grows_with(node, group, self.reasons):
-                return False  # its points are taken singly; a row keeps partial results by position
+        most = self._most_rank(node, wish, group)
+        if most is None:
+            return False
+        if group.firm and not group.by_rows and isinstance(node.op.lowering, BlockReduce):
             wish = replace(wish, rank=group.rank, exact=False)
-        rank = min(group.rank, wish.rank)
+        rank = min(most, wish.rank)
         for source, link in self.links[node].items():
             if self.home.get(source) is group:
                 if isinstance(source.op.lowering, BlockReduce) and not _is_first_row(source):
@@ -254,11 +256,39 @@ class _Grouping:
                     return False  # one element, at a position that is checked when it runs
             elif source in self.home and self.home[source].level >= group.level:
                 return False
-        if not self._fits(node, wish, group, rank):
+        if most < group.rank:
+            if rank != most or not self._fits_rows(node, wish, group, rank):
+                return False
+            group.by_rows = True
+        elif not self._fits(node, wish, group, rank):
             return False
         group.rank = rank
         group.chunked = group.chunked or wish.chunked
         return True
+
+    def _most_rank(self, node: Node, wish: _Wish, group: Group) -> int | None:
+        """The leading dims that a node and a group share at most; None if it cannot join.
+
+        A firm group takes its points singly, and a row keeps partial results by position. But the
+        rows of a product may be had whole.
+        """
+        form = node.op.lowering
+        if not group.firm or isinstance(form, Pointwise):
+            return group.rank
+        if isinstance(form, BlockReduce):
+            return group.rank if grows_with(node, group, self.reasons) else None
+        if group.by_rows:
+            return group.rank
+        is_along = isinstance(form, Reduce) and not wish.firm
+        return rank_of_rows(group.nodes[0], self.reasons) if is_along else None
+
+    def _fits_rows(self, node: Node, wish: _Wish, group: Group, rank: int) -> bool:
+        """Whether a product's group can do with whole rows from now on."""
+        if wish.shape[:rank] != group.shape[:rank]:
+            return False
+        if any(_wish(other).exact and _wish(other).rank != rank for other in group.nodes):
+            return False
+        return all(_row_size(n, rank) <= MOST_IN_ROW for n in (*group.nodes, node))
 
     def _has_room(self, node: Node, group: Group) -> bool:
         is_short = group.weight + self.weights[node] <= MOST_NODES
@@ -283,7 +313,7 @@ class _Grouping:
         if wish.chunked or group.chunked:
             vector = wish.shape[:1]
             return rank == 1 and all(extended(n) == vector for n in (*group.nodes, node))
-        if group.firm and wish.rank > rank:
+        if group.firm and not group.by_rows and wish.rank > rank:
             return False
         if rank == 0 < wish.rank and not isinstance(dims.product(wish.shape), int):
             return False  # what may be long would no longer be shared out
@@ -296,9 +326,10 @@ def grows_with(node: Node, group: Group, reasons: dict[Node, str]) -> bool:
     The dims that it reduces must be rows of the product, and its only ones.
     """
     product = group.nodes[0]
-    if node.op is not block_reduce or node.attrs["combiner"] == FIRST or not is_packed(product):
+    if node.op is not block_reduce or not is_packed(product):
         return False
-    if without_ones(node.inputs[0].shape) != group.shape:
+    source, is_first = node.inputs[0], node.attrs["combiner"] == FIRST
+    if not group.by_rows and (is_first or without_ones(source.shape) != group.shape):
         return False
     roles = roles_of(product, Fusion(reasons, [], set(), {}))
     first = tuple(k for k in range(node.attrs["count"]) if product.shape[k] != 1)

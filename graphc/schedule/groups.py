@@ -18,7 +18,8 @@ class Group:
     """Values computed by one kernel over a common domain, the leading `rank` dims.
 
     `firm`: the domain must stay as it is. `chunked`: a long vector is reduced in chunks. `band`: it
-    has wide values of few rows at a time.
+    has wide values of few rows at a time. `by_rows`: a product, and what follows from rows of it
+    that have all its columns.
     """
 
     shape: Shape
@@ -28,6 +29,7 @@ class Group:
     chunked: bool = False
     open: bool = True
     band: Band | None = None
+    by_rows: bool = False
     nodes: list[Node] = field(default_factory=list)
     weight: int = 0
 

@@ -21,6 +21,7 @@ from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.library import library_kernel
 from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
+from graphc.schedule.product_rows import product_rows_kernel
 from graphc.schedule.products import product_kernel
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.separation import separations
@@ -109,6 +110,8 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = library_kernel(group, fusion)
         case _ if group.has_rows and not group.firm:
             kernel = row_kernel(group, fusion)
+        case _ if group.by_rows:
+            kernel = product_rows_kernel(group, fusion)
         case _ if is_packed(first):
             kernel = product_kernel(group, fusion) or point_kernel(group, fusion)
         case _:

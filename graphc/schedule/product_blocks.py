@@ -21,6 +21,10 @@ MOST, PICTURE = 1024, 4096
 #: rows then.
 NEAR_BYTES, FEWEST_ROWS = 1 << 19, 64
 
+#: Rows from which on they are many, bytes of an operand that is small, and those that results of a
+#: block with all columns may have.
+MANY_ROWS, SMALL_BYTES, MOST_BYTES = 256, 1 << 18, 1 << 20
+
 #: Rows and columns of a block where it is not known how many there are, and what is taken for
 #: the number of steps of depth then; as many rows at most where columns are not known.
 UNKNOWN_ROWS, UNKNOWN_COLUMNS, UNKNOWN_STEPS = 256, 512, 256
@@ -53,16 +57,13 @@ def block_sizes(
     between: then blocks of all of them, which come next, find their memory near.
     """
     units = max(unit, UNIT_ROWS), UNIT_COLUMNS
-    near = NEAR_BYTES // row_bytes if isinstance(row_bytes, int) and row_bytes else MOST
+    near = _near_rows(row_bytes)
     near = near if all(isinstance(size, int) for size in width) else min(near, UNKNOWN_ROWS)
     sides = [_Cut(height, UNKNOWN_ROWS, units[0], max(FEWEST_ROWS, near))]
     if len(width) == 1:
         sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], MOST))
-    columns = dims.product(width)
-    work = _known(height, UNKNOWN_ROWS) * _known(columns, UNKNOWN_COLUMNS)
+    wanted = _wanted(height, dims.product(width), steps, stacks)
     products = _known(stacks, UNKNOWN_STACKS)
-    work *= _known(steps, UNKNOWN_STEPS) * products
-    wanted = next((blocks for most, blocks in WANTED if work <= most), MOST_WANTED)
     stays_whole = stored >= MANY_STORED or _known(steps, UNKNOWN_STEPS) <= SHALLOW
     while prod(side.count for side in sides) * products < wanted:
         longest = max(sides, key=lambda side: side.can_be_cut * side.block)
@@ -71,6 +72,54 @@ def block_sizes(
             break
         longest.count *= 2
     return sides[0].block, sides[1].block if len(sides) > 1 else PICTURE
+
+
+def whole_rows(
+    height: Size, width: int, steps: Size, stacks: Size, *,
+    itemsize: int, unit: int = 1, row_bytes: Size = 0,
+) -> int:  # fmt: skip
+    """Rows of a block that has all columns, so many that its results stay near."""
+    most = min(max(NEAR_BYTES // (width * itemsize), MANY_ROWS), _near_rows(row_bytes))
+    side = _Cut(height, UNKNOWN_ROWS, max(unit, UNIT_ROWS), max(FEWEST_ROWS, most))
+    wanted, products = _wanted(height, width, steps, stacks), _known(stacks, UNKNOWN_STACKS)
+    while side.count * products < wanted and side.can_be_cut:
+        side.count *= 2
+    return side.block
+
+
+def may_be_whole(
+    height: Size, columns: Shape, steps: Size, stacks: Size, *, itemsize: int, row_bytes: Size = 0
+) -> bool:
+    """Whether blocks may have all columns.
+
+    The operand of the columns is gone through for every block. So these need many rows, or those
+    that they have anyway, unless the operand is small.
+    """
+    width = dims.product(columns)
+    if not isinstance(width, int) or width == 0:
+        return False
+    row = width * itemsize
+    rows = whole_rows(height, width, steps, stacks, itemsize=itemsize, row_bytes=row_bytes)
+    if row * min(rows, MANY_ROWS) > MOST_BYTES:
+        return False
+    own_rows, own_columns = block_sizes(
+        height, columns, steps, stacks, stored=0, unit=1, row_bytes=row_bytes
+    )
+    are_own = own_rows == rows and dims.is_nonnegative(own_columns - width)
+    is_small = isinstance(steps, int) and steps * row <= SMALL_BYTES
+    return are_own or is_small or rows >= MANY_ROWS
+
+
+def _near_rows(row_bytes: Size) -> int:
+    """Rows that lie among so few bytes, if it is known how far apart they are."""
+    return NEAR_BYTES // row_bytes if isinstance(row_bytes, int) and row_bytes else MOST
+
+
+def _wanted(height: Size, width: Size, steps: Size, stacks: Size) -> int:
+    """How many blocks there should be for the work that there is."""
+    work = _known(height, UNKNOWN_ROWS) * _known(width, UNKNOWN_COLUMNS)
+    work *= _known(steps, UNKNOWN_STEPS) * _known(stacks, UNKNOWN_STACKS)
+    return next((blocks for most, blocks in WANTED if work <= most), MOST_WANTED)
 
 
 class _Cut:

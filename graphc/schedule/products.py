@@ -64,9 +64,6 @@ class _Blocks:
     def __init__(self, group: Group, fusion: Fusion, roles: Roles) -> None:
         self.group, self.fusion, self.roles = group, fusion, roles
         self.node = group.nodes[0]
-        rule = self.node.op.lowering
-        assert isinstance(rule, lowering.Reduce)
-        self.rule = rule
         self.builder = Builder(fusion)
         self.sums = [node for node in group.nodes if isinstance(node.op.lowering, BlockReduce)]
 
@@ -79,22 +76,21 @@ class _Blocks:
         shape, roles, builder = self.node.shape, self.roles, self.builder
         stack = tuple(shape[k] for k in roles.stack)
         height, width = self._sizes(roles.rows), self._sizes(roles.columns)
-        if apart and (self.sums or not _is_apart(height)):
+        if apart and (self.sums or not is_apart(height)):
             return None
         columns_read = width
         if flat:
             if len(width) < 2 or not self._is_flat(width):
                 return None
             width = (dims.product(width),)
-        length = dims.product(self.rule.extents(self.node))
         row_block, column_block = block_sizes(
-            dims.product(height), width, length, dims.product(stack),
+            dims.product(height), width, steps_of(self.node), dims.product(stack),
             stored=len(self.fusion.kept.intersection(self.group.nodes)),
-            unit=BLOCK if self.sums else 1, row_bytes=self._row_bytes(),
+            unit=BLOCK if self.sums else 1, row_bytes=roles.row_bytes(self.node),
         )  # fmt: skip
-        high = _Side(height if apart else (dims.product(height),), row_block)
-        wide = _Side(width, column_block)
-        outer = self._outer
+        high = Side(height if apart else (dims.product(height),), row_block)
+        wide = Side(width, column_block)
+        outer = roles.outer
         blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
         block = builder.axis(dims.product(blocks))
         *place, column_number = delinearize(block.position, blocks)
@@ -105,40 +101,22 @@ class _Blocks:
             at_row = delinearize(at_row[0], height)
         if flat:
             at_column = delinearize(at_column[0], columns_read)
-        index = self._index(tuple(place), at_row, at_column)
-        depth = tuple(builder.axis(size) for size in self.rule.loops(self.node, index))
-        reader = builder.reader(self.node)
-        steps = tuple(axis.position for axis in depth)
-        left, right = self.rule.operands(self.node, index, steps, reader)
-        if roles.swapped:
-            left, right = right, left
+        index = roles.index(tuple(place), at_row, at_column)
+        depth, left, right = operands_at(builder, self.node, roles, index)
         name = builder.result()
         first_row = high.run * row_number
         body = self._body(index, name, first_row + rows[0].position)
         cleared = self._cleared(index, first_row, rows[0], columns)
         if apart and len(collapse(rows, (Combine(name, (left,)),))[0]) == 1:
             return None
-        row, body = _joined(rows, body)
-        column, body = _joined(columns, body)
+        row, body = joined(rows, body)
+        column, body = joined(columns, body)
         if row is None or column is None or (flat and not _is_even(column, body)):
             return None
         product = Product(
             name, self.node.dtype, row, column, rows, columns, depth, left, right, body
         )
         return builder.kernel((Loop(block, (*cleared, product)),), parallel=True)
-
-    @property
-    def _outer(self) -> int:
-        """How many dims of the stack come before the rows in memory."""
-        first = min(self.roles.rows, default=len(self.node.shape))
-        return sum(number < first for number in self.roles.stack)
-
-    def _row_bytes(self) -> Size:
-        """Bytes from row to row where products of a stack stand side by side; else 0."""
-        if self._outer == len(self.roles.stack):
-            return 0
-        elements = dims.product(self.node.shape[self.roles.rows[-1] + 1 :])
-        return elements * self.node.dtype.itemsize
 
     def _is_flat(self, width: Shape) -> bool:
         """Whether the dims of columns run straight through what is read, or had better seem so.
@@ -147,29 +125,17 @@ class _Blocks:
         """
         axes = tuple(self.builder.axis(size) for size in width)
         rows, stack = ((0,) * len(numbers) for numbers in (self.roles.rows, self.roles.stack))
-        index = self._index(stack, rows, tuple(axis.position for axis in axes))
-        depth = tuple(self.builder.axis(size) for size in self.rule.loops(self.node, index))
-        steps = tuple(axis.position for axis in depth)
-        left, right = self.rule.operands(self.node, index, steps, self.builder.reader(self.node))
-        read = left if self.roles.swapped else right
+        index = self.roles.index(stack, rows, tuple(axis.position for axis in axes))
+        depth, _, right = operands_at(self.builder, self.node, self.roles, index)
         if any(
-            _overlap(load, axis, step) for load in _loads(read) for axis in axes for step in depth
+            _overlap(load, axis, step) for load in _loads(right) for axis in axes for step in depth
         ):
             return False
         is_known = all(isinstance(size, int) for size in width[1:])
-        return not is_known or len(collapse(axes, (Combine("", (read,)),))[0]) == 1
+        return not is_known or len(collapse(axes, (Combine("", (right,)),))[0]) == 1
 
     def _sizes(self, numbers: tuple[int, ...]) -> Shape:
         return tuple(self.node.shape[k] for k in numbers)
-
-    def _index(self, stack: Index, rows: Index, columns: Index) -> Index:
-        """The index of a result from the positions in its three kinds of dims."""
-        found: dict[int, Size] = {}
-        for numbers, positions in (
-            (self.roles.stack, stack), (self.roles.rows, rows), (self.roles.columns, columns),
-        ):  # fmt: skip
-            found |= dict(zip(numbers, positions, strict=True))
-        return tuple(found.get(k, 0) for k in range(len(self.node.shape)))
 
     def _body(self, point: Index, name: str, row: Size) -> Body:
         """What is stored at one place of the result, in a row of that number.
@@ -226,8 +192,27 @@ class _Blocks:
         return tuple(found)
 
 
+def steps_of(node: Node) -> Size:
+    """Steps of depth of a product."""
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Reduce)
+    return dims.product(rule.extents(node))
+
+
+def operands_at(
+    builder: Builder, node: Node, roles: Roles, index: Index
+) -> tuple[tuple[Axis, ...], Expr, Expr]:
+    """Axes of depth, and the left and the right operand of the element of a product at an index."""
+    rule = node.op.lowering
+    assert isinstance(rule, lowering.Reduce)
+    depth = tuple(builder.axis(size) for size in rule.loops(node, index))
+    steps = tuple(axis.position for axis in depth)
+    left, right = rule.operands(node, index, steps, builder.reader(node))
+    return (depth, right, left) if roles.swapped else (depth, left, right)
+
+
 @dataclass(frozen=True, slots=True)
-class _Side:
+class Side:
     """The rows or the columns of a product, in blocks along the first of their dims."""
 
     sizes: Shape
@@ -287,12 +272,13 @@ def _is_even(axis: Axis, body: Body) -> bool:
     return all(axis.step(size) is not None for size in sizes)
 
 
-def _is_apart(sizes: Shape) -> bool:
+def is_apart(sizes: Shape) -> bool:
+    """Whether the outer one of several dims of rows may be cut apart from those inside it."""
     inner = dims.product(sizes[1:])
     return len(sizes) > 1 and isinstance(inner, int) and inner <= FEW
 
 
-def _joined(axes: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
+def joined(axes: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
     """An axis that counts through all of these in what is stored and read after; None if none."""
     if len(axes) == 1:
         return axes[0], body

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
-from graphc.ir.scalar import Expr
+from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.groups import Fusion
 from graphc.schedule.reading import Builder
@@ -29,7 +29,29 @@ class Roles:
     stack: tuple[int, ...]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
+    rank: int
     swapped: bool
+
+    def index(self, stack: Index, rows: Index, columns: Index) -> Index:
+        """The index of a result from positions in its dims; 0 in those of one element."""
+        found: dict[int, Size] = {}
+        for numbers, positions in (
+            (self.stack, stack), (self.rows, rows), (self.columns, columns),
+        ):  # fmt: skip
+            found |= dict(zip(numbers, positions, strict=True))
+        return tuple(found.get(k, 0) for k in range(self.rank))
+
+    @property
+    def outer(self) -> int:
+        """How many dims of the stack come before the rows in memory."""
+        first = min(self.rows, default=self.rank)
+        return sum(number < first for number in self.stack)
+
+    def row_bytes(self, node: Node) -> Size:
+        """Bytes from row to row where products of a stack stand side by side; else 0."""
+        if self.outer == len(self.stack):
+            return 0
+        return dims.product(node.shape[self.rows[-1] + 1 :]) * node.dtype.itemsize
 
     def with_fewer_columns(self) -> Roles:
         """The first dim of columns as one of the stack instead."""
@@ -61,7 +83,7 @@ def roles_of(node: Node, fusion: Fusion) -> Roles | None:
     stack = found.get((True, True), []) + found.get((False, False), []) + apart
     if not columns or len(found.get((False, False), [])) > 0:
         return None
-    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), swapped)
+    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), len(axes), swapped)
 
 
 def _is_turned(

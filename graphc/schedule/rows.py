@@ -32,10 +32,12 @@ from graphc.schedule.statements import (
 
 def row_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]]:
     """The kernel of a group whose values have rows."""
-    return _Rows(group, fusion).build()
+    return Rows(group, fusion).build()
 
 
-class _Rows(Stages):
+class Rows(Stages):
+    """The kernel of a group whose values have rows, under construction."""
+
     def __init__(self, group: Group, fusion: Fusion) -> None:
         super().__init__(fusion, Builder(fusion), rank=0 if group.chunked else group.rank)
         self.group = group
@@ -67,8 +69,13 @@ class _Rows(Stages):
         self.domain = delinearize(position, group.domain)
 
     def build(self) -> tuple[Kernel, tuple[Buffer, ...]]:
-        """Place every value, then put the stages together."""
-        for node in self.group.nodes:
+        """The kernel, and the buffers behind its arguments."""
+        body = self.loops(self.group.nodes)
+        return self.builder.kernel(body, parallel=self.row is not None or self.block is not None)
+
+    def loops(self, nodes: list[Node]) -> tuple[Statement, ...]:
+        """Place every value, then put the stages together in loops over rows and blocks."""
+        for node in nodes:
             self.add(node)
         body = self.statements()
         if self.row is not None and self.block is not None:
@@ -77,7 +84,13 @@ class _Rows(Stages):
             body = (Loop(self.row, body),)
         if self.block is not None:
             body = (Loop(self.block, (*self._cleared(), *body)),)
-        return self.builder.kernel(body, parallel=self.row is not None or self.block is not None)
+        return body
+
+    @property
+    def _number(self) -> Size:
+        """The number of the block."""
+        assert self.block is not None
+        return self.block.position
 
     def add(self, node: Node) -> None:
         """Place a value; those that it reads have been before."""
@@ -112,16 +125,15 @@ class _Rows(Stages):
         index = index + (0,) * (len(source.shape) - len(index))
         operand = self.builder.value(source, index)
         target = self.builder.argument(node, written=True)
-        assert self.block is not None
         if self.group.chunked:
             name = self._reduction(stage, node, combiner, (operand,), lanes=True)
             after = self._stage((), k + 1)
-            store = Store(target, self.block.position, scalar.local(name, node.dtype))
+            store = Store(target, self._number, scalar.local(name, node.dtype))
             self.stages[after].body.append(store)
         elif combiner == FIRST:
-            self._add_first(node, stage, operand, (self.block.position, *index[self.rank :]))
+            self._add_first(node, stage, operand, (self._number, *index[self.rank :]))
         else:
-            offset = linearize((self.block.position, *index[self.rank :]), node.shape)
+            offset = linearize((self._number, *index[self.rank :]), node.shape)
             stage.body.append(Update(target, offset, combiner, operand))
             self.blocked.append((node, target, node.shape[1:]))
         self.place[node] = k
@@ -140,10 +152,9 @@ class _Rows(Stages):
     def _cleared(self) -> tuple[Statement, ...]:
         """Every block's results begin with what changes nothing."""
         found: list[Statement] = []
-        assert self.block is not None
         for node, target, shape in self.blocked:
             axes = tuple(self.builder.axis(size) for size in shape)
-            index = (self.block.position, *(axis.position for axis in axes))
+            index = (self._number, *(axis.position for axis in axes))
             start = scalar.const(identity(node.attrs["combiner"], node.dtype), node.dtype)
             store = Store(target, linearize(index, node.shape), start)
             found.extend(nest(axes, (store,)))

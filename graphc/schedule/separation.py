@@ -24,6 +24,7 @@ from graphc.ir.node import Node
 from graphc.schedule.alignment import without_ones
 from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, grows_with
 from graphc.schedule.groups import Fusion, Group, extended
+from graphc.schedule.product_rows import rank_of_rows
 from graphc.schedule.reasons import Separation, Why
 
 
@@ -48,6 +49,14 @@ class _Question:
         self.fusion, self.home = fusion, home
         self.group = home[producer]
         self.aligned = fusion.links[reader][producer].aligned
+        self.rank = self._rank()
+
+    def _rank(self) -> int | None:
+        """The dims of the producer's rows, as far as the reader could have them; None if not."""
+        group, form = self.group, self.reader.op.lowering
+        if not group.firm or group.by_rows or isinstance(form, Pointwise | BlockReduce):
+            return group.rank
+        return rank_of_rows(group.nodes[0], self.fusion.reasons)
 
     def answer(self) -> Separation:
         why = self._of_themselves() or self._of_rows() or self._of_room()
@@ -78,14 +87,19 @@ class _Question:
                 return Why.ACROSS
             case Pointwise():
                 return None
-            case BlockReduce() if grows_with(self.reader, self.group, self.fusion.reasons):
-                return None
-        return Why.SINGLY if self.group.firm else None
+        return Why.SINGLY if self.group.firm and not self._takes_rows() else None
+
+    def _takes_rows(self) -> bool:
+        """Whether the reader, which reduces, may do so where a product's rows come up."""
+        if isinstance(self.reader.op.lowering, BlockReduce):
+            return grows_with(self.reader, self.group, self.fusion.reasons)
+        return self.rank is not None
 
     def _of_rows(self) -> Why | None:
         """How the shapes go together."""
         group, shape = self.group, extended(self.reader)
-        rank = min(group.rank, self.aligned, len(shape))
+        most = group.rank if self.rank is None else self.rank
+        rank = min(most, self.aligned, len(shape))
         is_number = not without_ones(self.producer.shape)
         if self._gathers():
             return Why.CHECKED
@@ -97,13 +111,14 @@ class _Question:
             return Why.OTHER_DIMS
         if self._own_rank() < rank:
             return Why.ALL_ROWS
-        if rank < group.rank:
+        if rank < most:
             rows = dims.product(group.shape[:rank])
             if group.firm or rank == 0 or (isinstance(rows, int) and rows < FEWEST_ROWS):
                 return Why.FEW_ROWS
         if not group.firm and self._is_cut_otherwise(rank):
             return Why.BLOCKS
-        return Why.SINGLY if group.firm and len(shape) > rank else None
+        is_single = group.firm and not group.by_rows and self.rank == group.rank
+        return Why.SINGLY if is_single and len(shape) > rank else None
 
     def _gathers(self) -> bool:
         """Whether the reader takes elements of the producer along an axis of one element."""

@@ -476,4 +476,94 @@ PRODUCT_KERNELS = {
         }
         """,  # noqa: E501
     ),
+    "sums along rows of a product's result, which wait in scratch": (
+        """
+        (%x: f32[n, 64], %y: f32[64, 100]) -> f32[n]
+        %0: f32[n, 100] = matmul(%x, %y)
+        %1: f32[n, 100] = mul(%0, %0)
+        %2: f32[n] = sum(%1, axes=[1])
+        return %2
+        """,
+        """
+        kernel(a0: f32[64*n], a1: f32[6400], out a2: f32[n]) scratch s0: f32[25600] {
+          parallel for $0 < (n + 255)//256:
+            %r0 = sum over $3 < 64 of
+                a0[16384*$0 + 64*$1 + $3]
+              * a1[$2 + 100*$3]
+            for row $1 < -max(-256, 256*$0 - n), column $2 < 100:
+              s0[100*$1 + $2] = %r0
+            for $4 < -max(-256, 256*$0 - n):
+              fold %r1 = lanes sum:
+                vector for $5 < 100:
+                  %r1 <- mul(s0[100*$4 + $5], s0[100*$4 + $5])
+              a2[256*$0 + $4] = %r1
+        }
+        """,
+    ),
+    "a later value goes over the results, and is summed over the rows": (
+        """
+        (%x: f32[1000, 64], %y: f32[64, 256]) -> (f32[1000, 256], f32[256])
+        %0: f32[1000, 256] = matmul(%x, %y)
+        %1: f32[1000, 256] = exp(%0)
+        %2: f32[1000] = sum(%1, axes=[1])
+        %3: f32[1000, 1] = reshape(%2, shape=[1000, 1])
+        %4: f32[1000, 256] = broadcast_to(%3, shape=[1000, 256])
+        %5: f32[1000, 256] = div(%1, %4)
+        %6: f32[256] = sum(%5, axes=[0])
+        return %5, %6
+        """,
+        """
+        kernel(a0: f32[64000], a1: f32[16384], out a2: f32[256000], out a3: f32[4096]) scratch s0: f32[256] {
+          parallel for $0 < 2:
+            %r0 = sum over $3 < 64 of
+                a0[32768*$0 + 64*$1 + $3]
+              * a1[$2 + 256*$3]
+            for row $1 < -max(-512, 512*$0 - 1000), column $2 < 256:
+              a2[131072*$0 + 256*$1 + $2] = %r0
+            for $4 < (-max(-512, 512*$0 - 1000) + 63)//64:
+              vector for $8 < 256:
+                a3[2048*$0 + 256*$4 + $8] = -0x0.0p+0
+              for $5 < -max(-64, 64*$4 + max(-512, 512*$0 - 1000)):
+                fold %r1 = lanes sum:
+                  vector for $6 < 256:
+                    t0 = exp(a2[131072*$0 + 16384*$4 + 256*$5 + $6])
+                    %r1 <- t0
+                    s0[$6] = t0
+                vector for $7 < 256:
+                  t1 = div(s0[$7], %r1)
+                  a3[2048*$0 + 256*$4 + $7] sum= t1
+                  a2[131072*$0 + 16384*$4 + 256*$5 + $7] = t1
+        }
+        kernel(a0: f32[4096], out a1: f32[256]) {
+          parallel vector for $0 < 256:
+            fold %r0 = sum:
+              for $1 < 16:
+                %r0 <- a0[$0 + 256*$1]
+            a1[$0] = %r0
+        }
+        """,  # noqa: E501
+    ),
+    "rows beside a stack of products, stored and read again": (
+        """
+        (%x: f32[n, 50, 32], %y: f32[50, 32, 32]) -> (f32[n, 50, 32], f32[n, 50])
+        %0: f32[n, 50, 32] = contract(%x, %y, subscripts="nkj,kij->nki")
+        %1: f32[n, 50] = max(%0, axes=[2])
+        return %0, %1
+        """,
+        """
+        kernel(a0: f32[1600*n], a1: f32[51200], out a2: f32[1600*n], out a3: f32[50*n]) {
+          parallel for $0 < 50*((n + 79)//80):
+            %r0 = sum over $3 < 32 of
+                a0[32*($0%50) + 128000*($0//50) + 1600*$1 + $3]
+              * a1[1024*($0%50) + 32*$2 + $3]
+            for row $1 < -max(-80, 80*($0//50) - n), column $2 < 32:
+              a2[32*($0%50) + 128000*($0//50) + 1600*$1 + $2] = %r0
+            for $4 < -max(-80, 80*($0//50) - n):
+              fold %r1 = lanes max:
+                vector for $5 < 32:
+                  %r1 <- a2[32*($0%50) + 128000*($0//50) + 1600*$4 + $5]
+              a3[$0%50 + 4000*($0//50) + 50*$4] = %r1
+        }
+        """,
+    ),
 }

@@ -99,7 +99,21 @@ PROGRAMS: dict[str, tuple[str, set[tuple[str, str, Why]]]] = {
         %1: f32[50] = sum(%0, axes=[0])
         %2: f32[n] = sum(%0, axes=[1])
         return %1, %2""",
-        {("block_reduce", "sum", Why.PARTS), ("matmul", "sum", Why.SINGLY)},
+        {("block_reduce", "sum", Why.PARTS)},
+    ),
+    "long rows of a product's result": (
+        """(%x: f32[n, 40], %y: f32[40, 5000]) -> f32[n]
+        %0: f32[n, 5000] = matmul(%x, %y)
+        %1: f32[n] = sum(%0, axes=[1])
+        return %1""",
+        {("matmul", "sum", Why.SINGLY)},
+    ),
+    "all columns of a stack of products": (
+        """(%x: f32[n, 9, 40], %y: f32[n, 40, 50]) -> f32[n]
+        %0: f32[n, 9, 50] = matmul(%x, %y)
+        %1: f32[n] = sum(%0, axes=[1, 2])
+        return %1""",
+        {("matmul", "sum", Why.ALL_ROWS)},
     ),
     "rows of a stack of products": (
         """(%x: f32[90, n, 40], %y: f32[90, 40, 50]) -> f32[50]
