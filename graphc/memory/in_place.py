@@ -112,7 +112,7 @@ class _Accesses:
         """What a product reads is read block by block, in no order that is promised."""
         loads = (expr for expr in scalar.walk(roots_of(product)) if expr.name == "load")
         self.kept.update(str(load.source) for load in loads)
-        if product.onto:
+        if product.onto is not None:
             self.kept.update(store.target for store in product.body if isinstance(store, Store))
 
     def _inside(

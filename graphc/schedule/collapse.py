@@ -111,6 +111,7 @@ def rebuilt(body: Body, change: Callable[[Expr], Expr], move: Callable[[Size], S
                     depth=tuple(map(resized, statement.depth)),
                     left=value(statement.left), right=value(statement.right),
                     body=tuple(map(made, statement.body)),
+                    onto=None if statement.onto is None else move(statement.onto),
                 )  # fmt: skip
             case Turns():
                 condition = statement.condition

@@ -86,7 +86,7 @@ class _Writer:
                 return [*head, f"{indent}else:", *self._body(otherwise, indent + "  ")]
             case Product(result, depth=depth, left=left, right=right, body=body, onto=onto):
                 one, other = (part.text(self.names) for part in (left, right))
-                begun = "onto what is there, " if onto else ""
+                begun = "" if onto is None else f"onto what is there unless {onto} is 0, "
                 return [
                     f"{indent}{result} = {begun}sum over {' and '.join(map(str, depth))} of",
                     f"{indent}    {one}",

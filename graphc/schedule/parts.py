@@ -9,6 +9,7 @@ the shapes alone, and so do the bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
@@ -20,6 +21,9 @@ from graphc.ir.opdef import Array, NoDerivative, OpDef
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 from graphc.ops import ops
+
+#: Positions in a part, from those of a whole axis.
+Run = Callable[[Size], Size]
 
 #: Into how many parts a sum is cut, and how many steps one has where the length is not known: parts
 #: of fewer would take longer to write and to add up than they save.
@@ -44,27 +48,28 @@ def in_parts(node: Node) -> Node | None:
     steps = dims.product(extents)
     if isinstance(steps, int) and any(isinstance(n, int) and n >= steps for n in node.shape):
         return None
-    shape = (_parts(extents), *node.shape)
-    type_ = TensorType(node.dtype, shape)
-    parts = Node(_parts_of(node.op), node.inputs, node.attrs, type_, None, node.location)
-    return ops.sum(parts, axes=(0,))
+    rest = dims.product(extents[1:])
+    return cut(node, PARTS, -(-STEPS // max(1, rest)) if isinstance(rest, int) else 1)
 
 
-def _parts(extents: tuple[Size, ...]) -> Size:
-    """How many parts there are of a sum of so many steps along each axis."""
-    if isinstance(extents[0], int):
-        return PARTS
-    run = _run(extents)
-    return dims.floordiv(extents[0] + run - 1, run)
+def cut(node: Node, most: int, fewest: int) -> Node:
+    """The sum of the parts of a node's sum: `most` of them.
+
+    Where the first axis of depth is of unknown length, each has at least the `fewest` positions.
+    """
+    rule = node.op.lowering
+    assert isinstance(rule, Reduce)
+    first = rule.extents(node)[0]
+    run = _run(first, most, fewest)
+    count = most if isinstance(first, int) else dims.floordiv(first + run - 1, run)
+    op, type_ = _parts_of(node.op, most, fewest), TensorType(node.dtype, (count, *node.shape))
+    return ops.sum(Node(op, node.inputs, node.attrs, type_, None, node.location), axes=(0,))
 
 
-def _run(extents: tuple[Size, ...]) -> Size:
+def _run(first: Size, most: int, fewest: int) -> Size:
     """Positions of the first axis in a part."""
-    first, rest = extents[0], dims.product(extents[1:])
-    run = dims.floordiv(first + PARTS - 1, PARTS)
-    if isinstance(first, int):
-        return run
-    return dims.maximum(run, -(-STEPS // max(1, rest)) if isinstance(rest, int) else 1)
+    run = dims.floordiv(first + most - 1, most)
+    return run if isinstance(first, int) else dims.maximum(run, fewest)
 
 
 def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
@@ -79,15 +84,16 @@ def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
 
 
 @cache
-def _parts_of(op: OpDef) -> OpDef:
+def _parts_of(op: OpDef, most: int, fewest: int) -> OpDef:
     """The op that leaves the sums of an op's parts side by side."""
     rule = op.lowering
     assert isinstance(rule, Reduce)
+    run = partial(_run, most=most, fewest=fewest)
     return replace(
         op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
         lowering=replace(
-            rule, extents=partial(_extents, op), operands=partial(_operands, op),
-            extents_at=partial(_extents_at, op),
+            rule, extents=partial(_extents, op, run), operands=partial(_operands, op, run),
+            extents_at=partial(_extents_at, op, run),
         ),
     )  # fmt: skip
 
@@ -99,25 +105,28 @@ def _whole(op: OpDef, node: Node) -> tuple[Node, Reduce]:
     return Node(op, node.inputs, node.attrs, whole), op.lowering
 
 
-def _extents(op: OpDef, node: Node) -> tuple[Size, ...]:
+def _extents(op: OpDef, run_of: Run, node: Node) -> tuple[Size, ...]:
     whole, rule = _whole(op, node)
-    extents = rule.extents(whole)
-    return (_run(extents), *extents[1:])
+    first, *rest = rule.extents(whole)
+    return (run_of(first), *rest)
 
 
-def _extents_at(op: OpDef, node: Node, index: Index) -> tuple[Size, ...]:
+def _extents_at(op: OpDef, run_of: Run, node: Node, index: Index) -> tuple[Size, ...]:
     """Of the last parts some may be short or empty."""
     whole, rule = _whole(op, node)
-    (first, *rest), run = rule.extents(whole), _run(rule.extents(whole))
-    if run * PARTS == first:
+    first, *rest = rule.extents(whole)
+    run = run_of(first)
+    if run * node.shape[0] == first:
         return (run, *rest)
     left = first - run * index[0]
     return (dims.minimum(run, dims.maximum(left, 0) if isinstance(first, int) else left), *rest)
 
 
-def _operands(op: OpDef, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+def _operands(
+    op: OpDef, run_of: Run, node: Node, index: Index, inner: Index, read: Read
+) -> tuple[Expr, ...]:
     whole, rule = _whole(op, node)
-    place = _run(rule.extents(whole)) * index[0] + inner[0]
+    place = run_of(rule.extents(whole)[0]) * index[0] + inner[0]
     return rule.operands(whole, index[1:], (place, *inner[1:]), read)
 
 

@@ -127,7 +127,7 @@ class Product:
     `left` depends on the depth and the position in `rows`, which `row` counts through, `right` on
     the depth and that in `columns`; both may read memory in any way. Each sum is a chain of
     multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
-    `onto`: the body is one store, and each chain goes on from what is there.
+    `onto`: the body is one store, and where that position is not 0 chains go on from what is there.
     """
 
     result: str
@@ -140,7 +140,7 @@ class Product:
     left: Expr
     right: Expr
     body: tuple[Statement, ...]
-    onto: bool = False
+    onto: Size | None = None
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -239,8 +239,11 @@ def sizes_of(statement: Statement) -> tuple[Size, ...]:
             return (offset,)
         case Sort(axis=axis, offset=offset):
             return (axis.extent, offset)
-        case Loop() | Product() | Turns():
+        case Loop() | Turns():
             return tuple(axis.extent for axis in axes_of(statement))
+        case Product(onto=onto):
+            extents = tuple(axis.extent for axis in axes_of(statement))
+            return extents if onto is None else (*extents, onto)
         case Call():
             return statement.sizes()
         case Combine() | Fold() | Check() | Either():

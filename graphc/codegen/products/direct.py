@@ -72,14 +72,15 @@ class DirectEmission(Emission):
             sizes["right"] = self.direct.depth * self.plan.strip_step
         self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
-        assert self.is_plain or not self.product.onto, self.product
+        assert self.is_plain or self.product.onto is None, self.product
         if self.is_deep:
             tiles = [self.plan.tile, *self.direct.shapes.narrower]
             height = max(-(-self.direct.rows // tile.rows) * tile.rows for tile in tiles)
             sizes["sums"] = height * self.plan.strip_step
-            sizes["zeros"] = self.plan.tile.columns
         elif not self.is_plain:
             sizes["strip"] = self.plan.tile.rows * self.plan.strip_step
+        if self.is_begun:
+            sizes["zeros"] = self.plan.tile.columns
         for what, size in sizes.items():
             self.names[what] = f"{self.product.result}.{what}"
             self._claim(self.names[what], self.product.dtype, size)
@@ -88,6 +89,16 @@ class DirectEmission(Emission):
         self.elements.changing |= set(self.names.values())
 
     # What is known ---------------------------------------------------------------------------
+
+    @property
+    def is_onto(self) -> bool:
+        """Whether sums go on from what is in the result."""
+        return self.product.onto is not None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether sums may have been begun before a tile."""
+        return self.is_deep or self.is_onto
 
     def _tile_of(self) -> DirectTile:
         tile, rows = self.plan.tile, self.product.row.extent
@@ -103,8 +114,8 @@ class DirectEmission(Emission):
             right_step=_known(right_step),
             depth=steps if isinstance(steps, int) and not self.is_deep else None,
             target_row=_known(self._target_step()),
-            begun=self.is_deep or self.product.onto,
-            cut=not has(rows, tile.rows) or (self.product.onto and not _divides(tile.rows, rows)),
+            begun=self.is_begun,
+            cut=not has(rows, tile.rows) or (self.is_onto and not _divides(tile.rows, rows)),
             open=not isinstance(self.product.column.extent, int),
             ahead=self.direct.ahead,
         )
@@ -160,7 +171,7 @@ class DirectEmission(Emission):
     # Loops -----------------------------------------------------------------------------------
 
     def emit(self) -> None:
-        if self.is_deep:
+        if self.is_begun:
             kind = ir.ArrayType(self.element, self.plan.tile.columns)
             self.builder.store(zeros(kind), self._memory("zeros"))
         with self.panels.each(self.columns), self.panels.each(self.rows):
@@ -234,7 +245,7 @@ class DirectEmission(Emission):
 
     def _reaching_back(self, place: ir.Value, extent: Size, size: int) -> ir.Value:
         """The start of a tile at a place: so far back that all of it exists, if that may be."""
-        if self.product.onto or not has(extent, size) or _divides(size, extent):
+        if self.is_onto or not has(extent, size) or _divides(size, extent):
             return place
         last = self.builder.sub(self.elements.size(extent), I64(size))
         return smaller(self.builder, place, last)
@@ -296,8 +307,9 @@ class DirectEmission(Emission):
         if not self.is_plain and not self.is_deep:
             return {"target": self._at(self._memory("strip"), begin), "target_row": step}
         if not self.is_deep:
-            return self._result_goal(start, begin)
-        is_first, is_last = self.panels.ends(self.depth)
+            goal = self._result_goal(start, begin)
+            return goal | self._begun(goal["target"], goal["target_row"])
+        is_last = self.panels.ends(self.depth)[1]
         sums = self._memory("sums")
         waiting = self._at(sums, builder.add(builder.mul(row, step), column))
         last = {
@@ -307,8 +319,7 @@ class DirectEmission(Emission):
         if self.is_plain:
             last = self._result_goal(start, begin)
         return {
-            "source": builder.select(is_first, self._memory("zeros"), waiting),
-            "source_row": builder.select(is_first, I64(0), step),
+            **self._begun(waiting, step),
             "target": builder.select(is_last, last["target"], waiting),
             "target_row": builder.select(is_last, last["target_row"], step),
         }
@@ -318,8 +329,17 @@ class DirectEmission(Emission):
         target, offset, step = self.waiting
         place = self.elements.size(dims.substitute(offset, self._corner(start, begin)))
         goal, distance = self._at(self.elements.buffers[target][0], place), self.elements.size(step)
-        begun = {"source": goal, "source_row": distance}
-        return {"target": goal, "target_row": distance} | begun
+        return {"target": goal, "target_row": distance}
+
+    def _begun(self, place: ir.Value, distance: ir.Value) -> dict[str, ir.Value]:
+        """Where sums go on from, if they do: from a place, or from zeros where they are new."""
+        if not self.is_begun:
+            return {}
+        is_new, zero = self._is_new(self.panels.ends(self.depth)[0]), self._memory("zeros")
+        return {
+            "source": self.builder.select(is_new, zero, place),
+            "source_row": self.builder.select(is_new, I64(0), distance),
+        }
 
     # Operands --------------------------------------------------------------------------------
 

@@ -67,7 +67,7 @@ def direct(product: Product, target: Target) -> Direct | None:
     if left is None and right is None:
         return None
     bits = product.dtype.bits
-    once, steps = product.onto, axis.extent
+    once, steps = product.onto is not None, axis.extent
     found = shapes(product.row.extent, columns, width, steps, bits, target, left, once)
     made = _Choice(product, found, height, width, left, right, steps, limits(target.caches)).made()
     return None if made is not None and made.deep and once else made

@@ -136,9 +136,9 @@ def _packed(product: Product, target: Target) -> Plan:
     rows, columns = product.row.extent, product.column.extent
     tile = tile_shape(rows, columns, product.dtype.bits, target)
     is_stored = is_plain(product) and waiting_place(product, frozenset()) is not None
-    blocks = blocking(product, tile, target, passes=is_stored and not product.onto)
+    blocks = blocking(product, tile, target, passes=is_stored and product.onto is None)
     depth = cut(product.depth, blocks.depth)
-    found = None if product.onto else image(product, depth)
+    found = image(product, depth) if product.onto is None else None
     if found is None:
         panels = cut(product.columns, blocks.columns, tile.columns)
         left = columns % tile.columns if isinstance(columns, int) else 1

@@ -70,7 +70,7 @@ class Emission:
         if self.image is None:
             self.waiting = waiting_place(self.product, self.elements.shared)
         self.is_plain = self.waiting is not None and is_plain(self.product)
-        assert self.is_plain or not self.product.onto, self.product
+        assert self.is_plain or self.product.onto is None, self.product
         sizes = {
             "left": self.plan.left_size,
             "right": self.plan.right_size,
@@ -226,11 +226,9 @@ class Emission:
             waiting, waiting_step = self._waiting(row, column)
             coming, coming_step = self._next(waiting, waiting_step, following), waiting_step
             is_first, is_last = self.panels.ends(self.depth)
-            if self.product.onto:
-                begun, step = waiting, waiting_step
-            else:
-                begun = builder.select(is_first, begun, waiting)
-                step = builder.select(is_first, step, waiting_step)
+            is_new = self._is_new(is_first)
+            begun = builder.select(is_new, begun, waiting)
+            step = builder.select(is_new, step, waiting_step)
             if self.is_plain:
                 goal, goal_step = waiting, waiting_step
             else:
@@ -249,6 +247,13 @@ class Emission:
         operands += [self._memory("table") if self.image else I64(plan.right_step), depth, ahead]
         results = [begun, step, goal, goal_step, *here, coming, coming_step]
         builder.call(tile, [*operands, *results])
+
+    def _is_new(self, is_first: ir.Value) -> ir.Value:
+        """Whether sums begin at 0 in a panel of depth, which may be the first one."""
+        if self.product.onto is None:
+            return is_first
+        turn = self.elements.size(self.product.onto)
+        return self.builder.and_(is_first, self.builder.icmp_signed("==", turn, I64(0)))
 
     def _next(
         self, place: ir.Value, step: ir.Value, following: tuple[ir.Value, ir.Value]

@@ -118,7 +118,7 @@ def window_plan(product: Product, target: Target) -> WindowPlan | None:
     Rows are taken several together, so nothing may be combined along them.
     """
     is_stored = all(isinstance(statement, Store) for statement in product.body)
-    if len(product.columns) != 1 or product.onto or not is_stored:
+    if len(product.columns) != 1 or product.onto is not None or not is_stored:
         return None
     slides = slides_of(product.left, product.rows, product.depth)
     if not any(slide.depth for slide in slides):

@@ -13,27 +13,25 @@ from dataclasses import dataclass, replace
 from graphc.ir.graph import Graph, topological, with_inputs, with_roots
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
-from graphc.schedule.bands.wide import Region, Use, is_wide_product, regions
+from graphc.schedule.bands.wide import Parts, Region, Use, is_wide_product, regions
 
 
 @dataclass(frozen=True, eq=False)
 class Band:
     """Values that one kernel computes: wide ones of a shape, what is near them, and their uses.
 
-    `nodes` are in order, with the views between a wide value and its uses among them. `by_columns`:
-    it has only sums over the rows, of which each column can be worked out on its own.
+    `nodes` are in order, with the views between a wide value and its uses among them.
     """
 
     shape: Shape
     nodes: tuple[Node, ...]
     uses: Mapping[Node, Use]
     views: frozenset[Node]
-    by_columns: bool
 
     @property
-    def sums_rows(self) -> bool:
-        """Whether any use sums over the rows."""
-        return any(use.over_rows for use in self.uses.values())
+    def parts(self) -> Parts | None:
+        """The parts in which uses sum over the rows; None if none does."""
+        return next((use.parts for use in self.uses.values() if use.parts), None)
 
 
 def in_bands(graph: Graph) -> tuple[Graph, tuple[Band, ...]]:
@@ -52,10 +50,7 @@ def in_bands(graph: Graph) -> tuple[Graph, tuple[Band, ...]]:
 
 
 def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
-    """How often one leaves a region on the way to each node; members of one round make a band.
-
-    Sums over rows take a round of their own where there are no stacks to be shared out.
-    """
+    """How often one leaves a region on the way to each node; members of one round make a band."""
     rounds: dict[Node, int] = {}
     members = region.members
     for node in graph.nodes:
@@ -64,8 +59,7 @@ def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
             leaves = operand in region.uses or (operand in members and node not in members)
             most = max(most, rounds.get(operand, 0) + leaves)
         rounds[node] = most
-    apart = {node for node, use in region.uses.items() if use.over_rows and region.is_alone}
-    return {node: 2 * rounds[node] + (node in apart) for node in graph.nodes if node in members}
+    return {node: count for node, count in rounds.items() if node in members}
 
 
 class _Again:
@@ -106,12 +100,12 @@ class _Again:
             parts.setdefault((self.home[node], at), {})[new] = node
         place = {node: k for k, node in enumerate(graph.nodes)}
         found = []
-        for (region, at), old in parts.items():
+        for (region, _), old in parts.items():
             nodes = sorted((node for node in old if node in place), key=place.__getitem__)
             if any(is_wide_product(node) for node in nodes):
                 uses = {n: region.uses[old[n]] for n in nodes if old[n] in region.uses}
                 views = frozenset(node for node in nodes if old[node] in region.views)
-                found.append(Band(region.shape, tuple(nodes), uses, views, at % 2 == 1))
+                found.append(Band(region.shape, tuple(nodes), uses, views))
         return tuple(found)
 
 

@@ -15,14 +15,12 @@ from graphc.ir.dims import Size
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
-from graphc.ir.types import Shape
-from graphc.schedule.bands.blocks import SLOTS, Blocks, block_columns, block_rows
+from graphc.schedule.bands.blocks import Blocks, block_rows
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.bands.steps import Step, lives, steps_of
-from graphc.schedule.bands.wide import Use
+from graphc.schedule.bands.wide import Parts, Use
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
-from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder, Held
 from graphc.schedule.roles import symbols_in
 from graphc.schedule.stages import Stages
@@ -58,16 +56,16 @@ class _Kernel:
         self.steps = steps_of(group.nodes, band, fusion)
         self.life = lives(self.steps, fusion)
         self.rooms: list[_Room] = []
-        is_known = isinstance(block_columns(band), int)
+        is_known = isinstance(band.shape[-1], int)
         each = max(map(self._row_bytes, range(len(self.steps)))) if is_known else SCRATCH_BYTES
-        self.rows = block_rows(band.shape[-2], each)
+        self.rows = block_rows(band, each)
         self.has_slots = each * self.rows > SCRATCH_BYTES
         self.at = Blocks(self.builder, band, self.rows, has_slots=self.has_slots)
 
     def build(self) -> tuple[Kernel, tuple[Buffer, ...]]:
         """The steps of a block, inside loops over blocks."""
         body = tuple(statement for step in self.steps for statement in self._step(step))
-        return self.builder.kernel(self.at.around(self._cleared(), body), parallel=True)
+        return self.builder.kernel(self.at.around(body), parallel=True)
 
     def _row_bytes(self, step: int) -> int:
         """Bytes of a row of the wide values that there are in a step, if it is known how many."""
@@ -81,7 +79,7 @@ class _Kernel:
         """Elements from row to row of what is held of a value."""
         if not self._is_wide(node):
             return 1
-        width = block_columns(self.band)
+        width = self.band.shape[-1]
         if not isinstance(width, int) or width * node.dtype.itemsize % PAGE:
             return width
         return width + LINE // node.dtype.itemsize
@@ -106,8 +104,8 @@ class _Kernel:
         """A wide product, and values that follow for each of its elements."""
         assert step.product is not None
         builder, product, at = self.builder, step.product, self.at
-        row, column = builder.axis(at.height), builder.axis(at.width)
-        index = (*at.place, at.start + row.position, at.first + column.position)
+        row, column = builder.axis(at.height), builder.axis(self.band.shape[-1])
+        index = (*at.place, at.start + row.position, column.position)
         name = builder.result()
         body: list[Statement] = []
         for node in (product, *step.nodes):
@@ -128,62 +126,45 @@ class _Kernel:
         target = builder.argument(node, written=True)
         value = scalar.local(name, node.dtype)
         store = Store(target, linearize(index, node.shape), value)
-        return self._product(node, name, index, row, column, (store,), onto=use.over_rows)
+        return self._product(node, name, index, row, column, (store,), use.parts)
 
     def _result(self, node: Node, use: Use) -> tuple[Index, list[Axis]]:
         """An index into the result of a use, and the axes that it runs along."""
         axes: list[Axis] = []
         index: list[Size] = []
-        for size, along in zip(node.shape, use.along, strict=True):
+        for k, (size, along) in enumerate(zip(node.shape, use.along, strict=True)):
             if size == 1:
                 index.append(0)
+            elif k == use.part:
+                index.append(self.at.part)
             elif along is not None and along < len(self.at.place):
                 index.append(self.at.place[along])
             else:
-                begin, count = self._part(along, size)
-                axes.append(self.builder.axis(count))
-                index.append(begin + axes[-1].position)
+                is_rows = along == len(self.at.place)
+                axes.append(self.builder.axis(self.at.height if is_rows else size))
+                index.append((self.at.start if is_rows else 0) + axes[-1].position)
         return tuple(index), axes
-
-    def _part(self, along: int | None, size: Size) -> tuple[Size, Size]:
-        """What there is in a block of a dim that is the rows, the columns or neither."""
-        if along is None:
-            return 0, size
-        is_rows = along == len(self.at.place)
-        return (self.at.start, self.at.height) if is_rows else (self.at.first, self.at.width)
 
     def _product(
         self, node: Node, name: str, index: Index, row: Axis, column: Axis,
-        body: tuple[Statement, ...], *, onto: bool = False,
+        body: tuple[Statement, ...], parts: Parts | None = None,
     ) -> Product:  # fmt: skip
         rule = node.op.lowering
         assert isinstance(rule, lowering.Reduce)
         depth: list[Axis] = []
         inner: list[Size] = []
         for size in rule.loops(node, index):
-            begin, count = (self.at.start, self.at.height) if onto and size != 1 else (0, size)
-            depth.append(self.builder.axis(count))
-            inner.append(begin + depth[-1].position)
+            is_rows = parts is not None and size != 1
+            depth.append(self.builder.axis(self.at.height if is_rows else size))
+            inner.append((self.at.within if is_rows else 0) + depth[-1].position)
         left, right = rule.operands(node, index, tuple(inner), self.builder.reader(node))
         if row.name in symbols_in(right):
             left, right = right, left
+        turn = self.at.following
         return Product(
-            name, node.dtype, row, column, (row,), (column,), tuple(depth), left, right, body, onto
-        )
-
-    def _cleared(self) -> tuple[Statement, ...]:
-        """Sums over rows begin at 0."""
-        found: list[Statement] = []
-        for node, use in self.band.uses.items():
-            if use.over_rows:
-                found.extend(self._zeros(node, use))
-        return tuple(found)
-
-    def _zeros(self, node: Node, use: Use) -> tuple[Statement, ...]:
-        index, axes = self._result(node, use)
-        target = self.builder.argument(node, written=True)
-        zero = scalar.const(0, node.dtype)
-        return nest(tuple(axes), (Store(target, linearize(index, node.shape), zero),))
+            name, node.dtype, row, column, (row,), (column,), tuple(depth), left, right, body,
+            onto=None if parts is None or turn.extent == 1 else turn.position,
+        )  # fmt: skip
 
     # What is kept ----------------------------------------------------------------------------
 
@@ -199,7 +180,7 @@ class _Kernel:
     def store_in(self, room: _Room, node: Node, index: Index, value: Expr) -> Store:
         """Puts a value into memory of the block's, where what comes next reads it."""
         at, base = self.at, room.size * self.at.slot if room.is_shared else 0
-        held = Held(room.name, len(at.place), (at.start, at.first), self.row_step(node), base)
+        held = Held(room.name, len(at.place), (at.start,), self.row_step(node), base)
         self.builder.held.pop(room.holds, None)
         self.builder.held[node], room.holds = held, node
         return Store(room.name, held.offset(node, index), value)
@@ -217,7 +198,7 @@ class _Kernel:
     def room(self, node: Node, size: Size) -> _Room:
         """New memory of so many elements for each block."""
         if self.has_slots and self._is_wide(node):
-            space = Workspace(node.dtype, SLOTS * size)
+            space = Workspace(node.dtype, self.at.slots * size)
             return _Room(self.builder.argument(space, written=True), size, node, is_shared=True)
         assert isinstance(size, int)
         name = f"s{len(self.builder.scratch)}"
@@ -231,13 +212,6 @@ class _Near(Stages):
     def __init__(self, kernel: _Kernel, domain: Index) -> None:
         super().__init__(kernel.fusion, kernel.builder, domain, len(domain))
         self.kernel = kernel
-
-    def _loops(self, shape: Shape) -> tuple[tuple[Axis, ...], Index]:
-        at = self.kernel.at
-        if shape != self.kernel.band.shape[-1:]:
-            return super()._loops(shape)
-        axis = self.builder.axis(at.width)
-        return (axis,), (at.first + axis.position,)
 
     def _stores(self, node: Node, index: Index, value: Expr) -> list[Statement]:
         rooms = (room for room in self.kernel.rooms if self._is_over(room.holds, node))

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from graphc.ir import dims, scalar
+from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.lowering import Pointwise, Reduce
 from graphc.ir.node import Node
@@ -28,23 +29,30 @@ MOST_STEPS = 128
 #: How often the depth fits into rows and columns, in a stack of products and in a single one.
 TIMES, TIMES_ALONE = 2, 8
 
-#: Stacks, if it is known how many, below which they are too few to be shared out.
-FEW_STACKS = 4
-
 #: Ops whose elements lie at positions that are computed, or are checked; ops that only move them.
 _ELSEWHERE = frozenset({"gather", "checked_index"})
 _MOVES = frozenset({"permute_dims", "reshape", "identity", "stop_gradient"})
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Into how many parts a sum over the rows is cut, and of how many rows each part is."""
+
+    count: Size
+    run: Size
+
+
+@dataclass(frozen=True, slots=True)
 class Use:
-    """How a product uses a wide value: whether it sums over the rows, and what its dims are.
+    """How a product uses a wide value: the parts if it sums over the rows, and what its dims are.
 
     For each dim of its result: the number of the wide value's dim that it goes along, if any.
+    `part`: the dim of its result that counts the parts, if there are several.
     """
 
-    over_rows: bool
+    parts: Parts | None
     along: tuple[int | None, ...]
+    part: int | None = None
 
 
 @dataclass(eq=False)
@@ -63,12 +71,6 @@ class Region:
     def members(self) -> frozenset[Node]:
         return frozenset((*self.near, *self.uses, *self.views))
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether there are too few stacks to be shared out."""
-        stacks = dims.product(self.shape[:-2])
-        return isinstance(stacks, int) and stacks < FEW_STACKS
-
     def is_wide(self, node: Node) -> bool:
         """Whether a near value, or a view of one, has elements along the row."""
         return node in self.views or (node in self.near and node.shape == self.shape)
@@ -76,9 +78,17 @@ class Region:
 
 def regions(graph: Graph) -> list[Region]:
     """What can be done for a few rows at a time, without wide values in memory."""
-    if not any(is_wide_product(node) for node in graph.nodes):
-        return []
-    return _Search(graph).run()
+    search = _Search(graph)
+    return [region for region in search.run() if region.uses and search.is_closed(region)]
+
+
+def uses_of_wide_values(graph: Graph) -> dict[Node, tuple[Region, Use]]:
+    """Products that use wide values, whether or not something else needs these whole.
+
+    That a node is among them depends on nothing but what it is worked out from.
+    """
+    found = _Search(graph).run()
+    return {node: (region, use) for region in found for node, use in region.uses.items()}
 
 
 def is_wide_product(node: Node) -> bool:
@@ -146,10 +156,11 @@ class _Search:
         self.views: dict[Node, None] = {}
 
     def run(self) -> list[Region]:
-        for node in self.graph.nodes:
-            self._look_at(node)
-        found = dict.fromkeys(self.region.values())
-        return [region for region in found if region.uses and self._is_closed(region)]
+        """All regions."""
+        if any(is_wide_product(node) for node in self.graph.nodes):
+            for node in self.graph.nodes:
+                self._look_at(node)
+        return list(dict.fromkeys(self.region.values()))
 
     def _look_at(self, node: Node) -> None:
         reached = [k for k, operand in enumerate(node.inputs) if operand in self.region]
@@ -235,9 +246,11 @@ class _Search:
             for source, where, passed in self._sources(node.inputs[k], at, plain and is_plain):
                 yield source, where, (node, *passed)
 
-    def _is_closed(self, region: Region) -> bool:
-        """Whether nothing else needs wide values."""
+    def is_closed(self, region: Region) -> bool:
+        """Whether nothing else needs wide values, and sums over rows go in the same parts."""
         members = region.members
+        if len({use.parts for use in region.uses.values()} - {None}) > 1:
+            return False
         for node in (*region.near, *region.views):
             if not region.is_wide(node):
                 continue
@@ -249,19 +262,36 @@ class _Search:
 def _use(places: _Places, at: Index) -> Use | None:
     """How a product uses a wide value that it reads at an index; None if in no known way.
 
-    All of depth is either the rows or the columns, and the result has one more dim.
+    All of depth is the columns, the rows or the rows of a part, and the result has one more dim.
     """
-    depths = [axis.position for axis in places.inner if axis.extent != 1]
-    *_, row, column = at
-    if len(depths) != 1 or (row, column).count(depths[0]) != 1:
+    depths = [axis for axis in places.inner if axis.extent != 1]
+    if len(depths) != 1:
         return None
-    outer = [axis.position for axis in places.outer if axis.extent != 1]
-    if any(size not in (0, *depths, *outer) for size in at):
+    (depth,) = depths
+    *stack, row, column = at
+    part = _counted(places.outer, row - depth.position)
+    if part is not None:
+        row = depth.position
+    if (row, column).count(depth.position) != 1:
         return None
-    if sum(position not in at for position in outer) != 1:
+    at = (*stack, row, column)
+    outer = {
+        k: axis.position for k, axis in enumerate(places.outer) if axis.extent != 1 and k != part
+    }
+    if any(size not in (0, depth.position, *outer.values()) for size in at):
         return None
-    along = [
-        at.index(axis.position) if axis.extent != 1 and axis.position in at else None
-        for axis in places.outer
-    ]
-    return Use(row == depths[0], tuple(along))
+    along = {k: at.index(position) for k, position in outer.items() if position in at}
+    if len(along) != len(outer) - 1:
+        return None
+    count = 1 if part is None else places.outer[part].extent
+    parts = Parts(count, depth.extent) if row == depth.position else None
+    return Use(parts, tuple(along.get(k) for k in range(len(places.outer))), part)
+
+
+def _counted(axes: list[Axis], place: Size) -> int | None:
+    """The axis that alone a place depends on, in steps of some size; None if there is none."""
+    for k, axis in enumerate(axes):
+        step = axis.step(place)
+        if step not in (None, 0) and place == step * axis.position:
+            return k
+    return None

@@ -22,7 +22,9 @@ SHAPES: dict[str, tuple[tuple[Any, ...], list[dict[str, int]]]] = {
     "blocks of rows": ((2, 4, 150, 17), [{}]),
     "any length": (("b", 4, "t", 16), [{"b": 2, "t": 70}, {"b": 3, "t": 1}, {"b": 1, "t": 0}]),
     "one head": ((270, 32), [{}]),
-    "one head of any length": (("t", 24), [{"t": 300}, {"t": 5}]),
+    "one head of any length": (("t", 24), [{"t": 300}, {"t": 5}, {"t": 0}]),
+    "two heads of any length": ((1, 2, "t", 16), [{"t": 700}, {"t": 130}, {"t": 1}]),
+    "few heads": ((1, 3, 523, 8), [{}]),
 }
 
 

@@ -53,7 +53,7 @@ def test_attention_is_found(form: str, back: bool) -> None:
     layers = 2 if form == "twice" else 1
     assert len(found) == layers
     for region in found:
-        over_rows = [use.over_rows for use in region.uses.values()]
+        over_rows = [use.parts is not None for use in region.uses.values()]
         assert sorted(over_rows) == ([False, False, True, True] if back else [False])
 
 
