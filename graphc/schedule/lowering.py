@@ -13,7 +13,6 @@ from graphc.ir.opdef import holds_graphs
 from graphc.ops import ops
 from graphc.schedule.bands.cutting import Band, in_bands
 from graphc.schedule.bands.kernel import band_kernel
-from graphc.schedule.bands.sums import sums_in_parts
 from graphc.schedule.control import InLine, Parts, Prepared, is_held_by_loop
 from graphc.schedule.fusion import fuse
 from graphc.schedule.groups import Fusion, Group
@@ -75,7 +74,7 @@ def schedule(graph: Graph, bands: tuple[Band, ...] = ()) -> Schedule:
 
 def prepared(graph: Graph) -> Prepared:
     """The graph as it is scheduled, and its bands."""
-    return in_bands(own_results(sums_in_parts(split_reductions(graph))))
+    return in_bands(own_results(split_reductions(graph)))
 
 
 def _parts(graph: Graph, bands: tuple[Band, ...]) -> Parts:

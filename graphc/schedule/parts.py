@@ -53,10 +53,12 @@ def in_parts(node: Node) -> Node | None:
 
 
 def cut(node: Node, most: int, fewest: int) -> Node:
-    """The sum of the parts of a node's sum: `most` of them.
+    """The sum of the parts of a node's sum: `most` of them; the node if that is one.
 
     Where the first axis of depth is of unknown length, each has at least the `fewest` positions.
     """
+    if most == 1:
+        return node
     rule = node.op.lowering
     assert isinstance(rule, Reduce)
     first = rule.extents(node)[0]

@@ -8,6 +8,9 @@ the shape alone: the order of additions, and so the bits, depend on nothing else
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
 from graphc.ir import dims
 from graphc.ir.graph import Graph, rewrite, with_inputs
 from graphc.ir.location import created_at
@@ -16,10 +19,11 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
+from graphc.schedule.bands.sums import FEWEST_ROWS, parts_of_uses
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
 from graphc.schedule.deviations import written_out
-from graphc.schedule.parts import in_parts
+from graphc.schedule.parts import cut, in_parts
 from graphc.schedule.phases import has_phases, in_phases
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
@@ -32,7 +36,7 @@ def split_reductions(graph: Graph) -> Graph:
     """The graph with composite ops and products with vectors written out, long sums in two."""
     if any(_is_written_out(node) for node in graph.nodes):
         graph = canonicalize(rewrite(graph, _write_out))
-    return share(rewrite(graph, _split))
+    return share(rewrite(graph, partial(_split, parts_of_uses(graph))))
 
 
 def _is_written_out(node: Node) -> bool:
@@ -59,12 +63,15 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
         return written_out(node) if isinstance(node.op.lowering, Composite) else node
 
 
-def _split(node: Node, inputs: tuple[Node, ...]) -> Node:
-    node = with_inputs(node, inputs)
-    with created_at(node.location):
-        if isinstance(node.op.lowering, Reduce) and node.op.name in _SPLIT:
-            return _in_steps(node)
-        return in_parts(node) or node
+def _split(parts: Mapping[Node, int], node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The node, in steps if it is long; in so many parts where that has been decided."""
+    made = with_inputs(node, inputs)
+    with created_at(made.location):
+        if isinstance(made.op.lowering, Reduce) and made.op.name in _SPLIT:
+            return _in_steps(made)
+        if node in parts:
+            return cut(made, parts[node], FEWEST_ROWS)
+        return in_parts(made) or made
 
 
 def _in_steps(node: Node) -> Node:

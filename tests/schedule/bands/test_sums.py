@@ -9,7 +9,7 @@ import pytest
 from graphc.ir.dims import symbol
 from graphc.passes.pipeline import run_passes
 from graphc.schedule.bands.cutting import in_bands
-from graphc.schedule.bands.sums import parts_of, sums_in_parts
+from graphc.schedule.bands.sums import parts_of
 from graphc.schedule.bands.wide import Parts, regions, uses_of_wide_values
 from graphc.schedule.splitting import split_reductions
 from tests.schedule.bands.attention import Attention
@@ -42,7 +42,7 @@ def test_parts(shape: tuple[Any, ...], expected: int) -> None:
 
 def prepared(form: str, shape: tuple[Any, ...], *, spread: bool = False) -> Any:
     graph, _ = run_passes(Attention(form, shape).graph(spread=spread))
-    return sums_in_parts(split_reductions(graph))
+    return split_reductions(graph)
 
 
 @pytest.mark.parametrize("form", ["plain", "by_letters", "twice"])
@@ -62,8 +62,3 @@ def test_rows_of_a_part_follow_one_another() -> None:
     assert [band.parts for band in bands] == [None, Parts(8, 75)]
     _, bands = in_bands(prepared("plain", (2, 4, 600, 16)))
     assert [band.parts for band in bands] == [None, Parts(1, 600)]
-
-
-def test_a_graph_without_such_sums_stays() -> None:
-    graph = split_reductions(run_passes(Attention("plain", (2, 4, 300, 16)).graph())[0])
-    assert sums_in_parts(graph) is graph
