@@ -36,8 +36,8 @@ FEWEST_ROWS = 8
 
 def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
     """Cut a graph into kernels, of which some are given as bands. Linear in its size."""
-    views = frozenset(view for band in bands for view in band.views)
-    reasons, weights = once_computed(graph, views)
+    inline = frozenset(node for band in bands for node in band.inline)
+    reasons, weights = once_computed(graph, inline)
     links = all_links(graph, reasons)
     grouping = _Grouping(links, weights, reasons)
     groups = grouping.run([node for node in graph.nodes if node in reasons], bands)

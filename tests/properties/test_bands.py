@@ -92,8 +92,16 @@ def _masked(region: Region) -> None:
     region.wide.append(gc.where(earlier, wide, 0.0))
 
 
+def _noisy(region: Region) -> None:
+    """With numbers that follow from the position."""
+    wide = region.random.choice(region.wide)
+    across, down = (gc.astype(gc.arange(wide.shape[axis]), wide.dtype) for axis in (-1, -2))
+    noise = gc.sin(gc.expand_dims(down, 1) * region.random.choice([3.0, 5.0]) + across)
+    region.wide.append(region.random.choice([wide * noise, gc.where(noise > 0.5, wide, noise)]))
+
+
 STEPS: tuple[Callable[[Region], None], ...] = (
-    _elementwise, _softmax, _along_rows, _with_rows, _masked,
+    _elementwise, _softmax, _along_rows, _with_rows, _masked, _noisy,
 )  # fmt: skip
 
 

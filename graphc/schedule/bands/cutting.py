@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from graphc.ir.graph import Graph, topological, with_inputs, with_roots
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
+from graphc.schedule.bands.beside import beside
 from graphc.schedule.bands.wide import Parts, Region, Use, is_wide_product, regions
 
 
@@ -20,13 +21,14 @@ from graphc.schedule.bands.wide import Parts, Region, Use, is_wide_product, regi
 class Band:
     """Values that one kernel computes: wide ones of a shape, what is near them, and their uses.
 
-    `nodes` are in order, with the views between a wide value and its uses among them.
+    `nodes` are in order, with the views between a wide value and its uses among them. Those that
+    are `inline`, of which some are no nodes of the band alone, are never in memory.
     """
 
     shape: Shape
     nodes: tuple[Node, ...]
     uses: Mapping[Node, Use]
-    views: frozenset[Node]
+    inline: frozenset[Node]
 
     @property
     def parts(self) -> Parts | None:
@@ -70,8 +72,10 @@ class _Again:
         self.roots = frozenset(graph.roots)
         self.home = {node: region for region in found for node in region.members}
         self.round = {node: n for region in found for node, n in _rounds(graph, region).items()}
+        self.beside = beside(graph, found)
         self.mapping: dict[Node, Node] = {}
         self.copies: dict[tuple[Node, int], Node] = {}
+        self.own: dict[tuple[Region, Node, int], Node] = {}
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
@@ -82,8 +86,11 @@ class _Again:
 
     def _read(self, operand: Node, reader: Node, at: int) -> Node:
         """What a node of a round reads in place of an operand."""
+        home = self.home.get(reader)
+        if home is not None and operand in self.beside[home].read:
+            return self._owned(home, operand, at)
         region = self.home.get(operand)
-        if region is None or self.home.get(reader) is not region or operand in self.roots:
+        if region is None or home is not region or operand in self.roots:
             return self.mapping[operand]
         if self.round[operand] == at or not region.is_wide(operand):
             return self.mapping[operand]
@@ -92,20 +99,35 @@ class _Again:
             self.copies[operand, at] = replace(operand, inputs=inputs)
         return self.copies[operand, at]
 
+    def _owned(self, region: Region, node: Node, at: int) -> Node:
+        """A value beside wide ones, worked out for one round."""
+        if (region, node, at) not in self.own:
+            read = self.beside[region].read
+            inputs = tuple(
+                self._owned(region, inner, at) if inner in read else self.mapping[inner]
+                for inner in node.inputs
+            )
+            self.own[region, node, at] = replace(node, inputs=inputs)
+        return self.own[region, node, at]
+
     def bands(self, graph: Graph) -> tuple[Band, ...]:
         """The bands of the rewritten graph."""
         parts: dict[tuple[Region, int], dict[Node, Node]] = {}
         made = {(node, at): self.mapping[node] for node, at in self.round.items()}
         for (node, at), new in (made | self.copies).items():
             parts.setdefault((self.home[node], at), {})[new] = node
+        for (region, node, at), new in self.own.items():
+            parts.setdefault((region, at), {})[new] = node
         place = {node: k for k, node in enumerate(graph.nodes)}
         found = []
         for (region, _), old in parts.items():
             nodes = sorted((node for node in old if node in place), key=place.__getitem__)
             if any(is_wide_product(node) for node in nodes):
                 uses = {n: region.uses[old[n]] for n in nodes if old[n] in region.uses}
-                views = frozenset(node for node in nodes if old[node] in region.views)
-                found.append(Band(region.shape, tuple(nodes), uses, views))
+                views = (node for node in nodes if old[node] in region.views)
+                inner = (self.mapping[node] for node in self.beside[region].inner)
+                inline = frozenset((*views, *inner))
+                found.append(Band(region.shape, tuple(nodes), uses, inline))
         return tuple(found)
 
 

@@ -30,7 +30,7 @@ MOST_STEPS = 128
 TIMES, TIMES_ALONE = 2, 8
 
 #: Ops whose elements lie at positions that are computed, or are checked; ops that only move them.
-_ELSEWHERE = frozenset({"gather", "checked_index"})
+ELSEWHERE = frozenset({"gather", "checked_index"})
 _MOVES = frozenset({"permute_dims", "reshape", "identity", "stop_gradient"})
 
 
@@ -113,7 +113,7 @@ def _has_rows_and_columns(node: Node) -> bool:
     places = _Places(node)
     if len(places.inner) != 1 or len(places.read) != 2:
         return False
-    reads = [_names(index) for _, index, _ in places.read]
+    reads = [names_in(index) for _, index, _ in places.read]
     if any(where is not None for _, _, where in places.read):
         return False
     row, column = (axis.name for axis in places.outer[-2:])
@@ -144,7 +144,8 @@ class _Places:
         return self.outer[:-2]
 
 
-def _names(index: Index) -> frozenset[str]:
+def names_in(index: Index) -> frozenset[str]:
+    """The axes and dims on which a place depends."""
     return frozenset().union(*(dims.symbols(size) for size in index))
 
 
@@ -188,7 +189,7 @@ class _Search:
         match node.op.lowering:
             case Pointwise():
                 fits = node.shape in (shape, shape[:rank], (*shape[:rank], 1))
-                return fits and node.op.name not in _ELSEWHERE
+                return fits and node.op.name not in ELSEWHERE
             case Reduce(combiner=combiner):
                 is_wide = node.inputs[0].shape == shape
                 along = is_wide and tuple(node.attrs.get("axes", ())) == (rank,)

@@ -69,8 +69,28 @@ def twice(q: gc.Tensor, k: gc.Tensor, v: gc.Tensor) -> Found:
     return second, one + other
 
 
+def hashed(shape: tuple[Any, ...], key: gc.Tensor) -> gc.Tensor:
+    """Random whole numbers of 31 bits: a function of a key and of the position."""
+    mixed = key
+    for axis, size in enumerate(shape):
+        place = [size if k == axis else 1 for k in range(len(shape))]
+        mixed = gc.bitwise_xor(mixed, gc.reshape(gc.arange(size, dtype=gc.int32), place))
+        mixed = gc.bitwise_xor(mixed, gc.bitwise_right_shift(mixed, 15)) * 0x2C1B3C6D
+        mixed = gc.bitwise_xor(mixed, gc.bitwise_right_shift(mixed, 12)) * 0x297A2D39
+    return gc.bitwise_and(mixed, 0x7FFFFFFF)
+
+
+def dropped(q: gc.Tensor, k: gc.Tensor, v: gc.Tensor) -> Found:
+    """With a tenth of the weights left out at random, by a hash of the position."""
+    weights = gc.nn.softmax(scores(q, k))
+    random = hashed(weights.shape, gc.placeholder(gc.int32, (), name="key"))
+    kept = gc.where(random >= 214748365, weights / 0.9, 0)
+    return gc.matmul(kept, v), [weights]
+
+
 FORMS: dict[str, Callable[..., Found]] = {
-    form.__name__: form for form in (plain, causal, masked, by_letters, capped, linear, twice)
+    form.__name__: form
+    for form in (plain, causal, masked, by_letters, capped, linear, twice, dropped)
 }
 
 
