@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from graphc.api import elementwise as el
 from graphc.api.blame import fail_attribute, fail_shape
-from graphc.api.creation import ones
+from graphc.api.creation import arange
 from graphc.api.linalg import matmul
-from graphc.api.manipulation import matrix_transpose
-from graphc.api.matrix_parts import tril
+from graphc.api.manipulation import expand_dims, matrix_transpose
 from graphc.api.operands import TensorLike, graph_of, to_nodes
 from graphc.api.softmax import softmax
 from graphc.ir.dims import Dim
+from graphc.ir.dtypes import int32
 
 if TYPE_CHECKING:
     from graphc.api.tensor import Tensor
@@ -47,8 +47,8 @@ def scaled_dot_product_attention(
     factor = 1 / math.sqrt(size) if scale is None else scale
     scores = matmul(q, matrix_transpose(k)) * factor
     if causal:
-        kept = tril(ones(scores.shape[-2:], dtype=scores.dtype)) > 0
-        scores = el.where(kept, scores, -math.inf)
+        at_query, at_key = (arange(n, dtype=int32) for n in scores.shape[-2:])
+        scores = el.where(expand_dims(at_query, 1) >= at_key, scores, -math.inf)
     if mask is not None:
         scores = _masked(scores, mask)
     return matmul(softmax(scores, -1), v)
