@@ -21,7 +21,7 @@ from graphc.schedule.alignment import without_ones
 from graphc.schedule.bands.cutting import Band
 from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.groups import Fusion, Group, extended
-from graphc.schedule.keeping import is_packed, once_computed
+from graphc.schedule.keeping import LAID_OUT, is_packed, once_computed
 from graphc.schedule.links import Links, all_links
 from graphc.schedule.product_rows import rank_of_rows
 from graphc.schedule.roles import roles_of
@@ -113,6 +113,8 @@ class _Grouping:
                 self._put_band(band, [one for one in band.nodes if one in once])
                 continue
             wish = _wish(node)
+            if self.reasons[node].startswith(LAID_OUT):
+                wish = replace(wish, firm=True, alone=True)
             group = self._find(node, wish) or self._start(node, wish)
             self._put(node, group)
             self._register(node, group)

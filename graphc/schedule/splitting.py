@@ -19,6 +19,7 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
+from graphc.schedule.as_stored import is_seen_turned, reduced_as_stored
 from graphc.schedule.bands.sums import FEWEST_ROWS, parts_of_uses
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
@@ -34,9 +35,16 @@ _SPLIT = frozenset({"sum", "prod", "max", "min", "any", "all"})
 
 def split_reductions(graph: Graph) -> Graph:
     """The graph with composite ops and products with vectors written out, long sums in two."""
-    if any(_is_written_out(node) for node in graph.nodes):
-        graph = canonicalize(rewrite(graph, _write_out))
+    for applies, change in ((is_seen_turned, _as_stored), (_is_written_out, _write_out)):
+        if any(applies(node) for node in graph.nodes):
+            graph = canonicalize(rewrite(graph, change))
     return share(rewrite(graph, partial(_split, parts_of_uses(graph))))
+
+
+def _as_stored(node: Node, inputs: tuple[Node, ...]) -> Node:
+    node = with_inputs(node, inputs)
+    with created_at(node.location):
+        return reduced_as_stored(node) if is_seen_turned(node) else node
 
 
 def _is_written_out(node: Node) -> bool:
