@@ -19,11 +19,12 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Launch, Schedule
 from graphc.schedule.library import library_kernel
-from graphc.schedule.ordered import scan_kernel, scatter_kernel, sort_kernel
+from graphc.schedule.ordered import scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
 from graphc.schedule.product_rows import product_rows_kernel
 from graphc.schedule.products import product_kernel
 from graphc.schedule.rows import row_kernel
+from graphc.schedule.scans import scan_kernel
 from graphc.schedule.separation import separations
 from graphc.schedule.splitting import split_reductions
 

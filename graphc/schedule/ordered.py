@@ -1,4 +1,4 @@
-"""Kernels whose elements must be taken in order: scans, scatters and sorts."""
+"""Kernels whose elements must be taken in order: scatters and sorts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,12 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
-from graphc.schedule.statements import (
-    Axis,
-    Combine,
-    Fold,
-    Loop,
-    Reduction,
-    Sort,
-    Statement,
-    Store,
-    Update,
-)
+from graphc.schedule.statements import Axis, Sort, Statement, Store, Update
 
 Made = tuple[Kernel, tuple[Buffer, ...]]
 
 
-def _around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], Axis, Index]:
+def around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], Axis, Index]:
     """Loops over all dims but one, a loop along that one, and the index inside all of them.
 
     Dims of size 1 take no loop: the index does not depend on it, so it could not be a vector's.
@@ -37,22 +27,6 @@ def _around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], 
     index = [outer.position for outer in axes]
     index.insert(axis, along.position)
     return tuple(outer for outer in axes if outer.extent != 1), along, tuple(index)
-
-
-def scan_kernel(group: Group, fusion: Fusion) -> Made:
-    """Every line along the scanned axis on its own; the running value is stored at each step."""
-    (node,) = group.nodes
-    rule = node.op.lowering
-    assert isinstance(rule, lowering.Scan)
-    builder = Builder(fusion)
-    axes, along, index = _around(builder, node, rule.axis(node))
-    operand = builder.reader(node)(0, index)
-    name = builder.result()
-    target = builder.argument(node, written=True)
-    store = Store(target, linearize(index, node.shape), scalar.local(name, node.dtype))
-    line = Loop(along, (Combine(name, (operand,)), store))
-    fold = Fold((Reduction(name, rule.combiner, node.dtype, operand.dtype, False),), (line,))
-    return builder.kernel(nest(axes, (fold,)), parallel=bool(axes))
 
 
 def scatter_kernel(group: Group, fusion: Fusion) -> Made:
@@ -101,7 +75,7 @@ def sort_kernel(group: Group, fusion: Fusion) -> Made:
     rule = node.op.lowering
     assert isinstance(rule, lowering.Sort)
     builder = Builder(fusion)
-    axes, along, index = _around(builder, node, rule.axis(node))
+    axes, along, index = around(builder, node, rule.axis(node))
     key = builder.reader(node)(0, index)
     keys = builder.argument(Workspace(key.dtype, 2 * along.extent), written=True)
     places = builder.argument(Workspace(int64, 2 * along.extent), written=True)
