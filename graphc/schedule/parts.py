@@ -9,8 +9,8 @@ the shapes alone, and so do the bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 from graphc.ir import dims
@@ -21,9 +21,6 @@ from graphc.ir.opdef import Array, NoDerivative, OpDef
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import TensorType
 from graphc.ops import ops
-
-#: Positions in a part, from those of a whole axis.
-Run = Callable[[Size], Size]
 
 #: Into how many parts a sum is cut, and how many steps one has where the length is not known: parts
 #: of fewer would take longer to write and to add up than they save.
@@ -52,24 +49,24 @@ def in_parts(node: Node) -> Node | None:
     return cut(node, PARTS, -(-STEPS // max(1, rest)) if isinstance(rest, int) else 1)
 
 
-def cut(node: Node, most: int, fewest: int) -> Node:
+def cut(node: Node, most: int, fewest: int, axis: int = 0) -> Node:
     """The sum of the parts of a node's sum: `most` of them; the node if that is one.
 
-    Where the first axis of depth is of unknown length, each has at least the `fewest` positions.
+    Where the axis of depth that is cut is of unknown length, each has `fewest` positions at least.
     """
     if most == 1:
         return node
     rule = node.op.lowering
     assert isinstance(rule, Reduce)
-    first = rule.extents(node)[0]
+    first = rule.extents(node)[axis]
     run = _run(first, most, fewest)
     count = most if isinstance(first, int) else dims.floordiv(first + run - 1, run)
-    op, type_ = _parts_of(node.op, most, fewest), TensorType(node.dtype, (count, *node.shape))
+    op, type_ = _parts_of(node.op, most, fewest, axis), TensorType(node.dtype, (count, *node.shape))
     return ops.sum(Node(op, node.inputs, node.attrs, type_, None, node.location), axes=(0,))
 
 
 def _run(first: Size, most: int, fewest: int) -> Size:
-    """Positions of the first axis in a part."""
+    """Positions of the axis in a part."""
     run = dims.floordiv(first + most - 1, most)
     return run if isinstance(first, int) else dims.maximum(run, fewest)
 
@@ -86,50 +83,56 @@ def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
 
 
 @cache
-def _parts_of(op: OpDef, most: int, fewest: int) -> OpDef:
+def _parts_of(op: OpDef, most: int, fewest: int, axis: int) -> OpDef:
     """The op that leaves the sums of an op's parts side by side."""
     rule = op.lowering
     assert isinstance(rule, Reduce)
-    run = partial(_run, most=most, fewest=fewest)
+    cuts = _Cuts(op, axis, partial(_run, most=most, fewest=fewest))
     return replace(
         op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
         lowering=replace(
-            rule, extents=partial(_extents, op, run), operands=partial(_operands, op, run),
-            extents_at=partial(_extents_at, op, run),
+            rule, extents=cuts.extents, operands=cuts.operands, extents_at=cuts.extents_at,
         ),
     )  # fmt: skip
 
 
-def _whole(op: OpDef, node: Node) -> tuple[Node, Reduce]:
-    """The node that has been cut, and its rule."""
-    assert isinstance(op.lowering, Reduce)
-    whole = TensorType(node.dtype, node.shape[1:])
-    return Node(op, node.inputs, node.attrs, whole), op.lowering
+@dataclass(frozen=True)
+class _Cuts:
+    """How the parts of an op's sums read, which go along one of its axes of depth in runs."""
 
+    op: OpDef
+    axis: int
+    run: Callable[[Size], Size]
 
-def _extents(op: OpDef, run_of: Run, node: Node) -> tuple[Size, ...]:
-    whole, rule = _whole(op, node)
-    first, *rest = rule.extents(whole)
-    return (run_of(first), *rest)
+    def _whole(self, node: Node) -> tuple[Node, Reduce]:
+        """The node that has been cut, and its rule."""
+        assert isinstance(self.op.lowering, Reduce)
+        whole = TensorType(node.dtype, node.shape[1:])
+        return Node(self.op, node.inputs, node.attrs, whole), self.op.lowering
 
+    def _at_axis(self, values: Sequence[Size], value: Size) -> tuple[Size, ...]:
+        return (*values[: self.axis], value, *values[self.axis + 1 :])
 
-def _extents_at(op: OpDef, run_of: Run, node: Node, index: Index) -> tuple[Size, ...]:
-    """Of the last parts some may be short or empty."""
-    whole, rule = _whole(op, node)
-    first, *rest = rule.extents(whole)
-    run = run_of(first)
-    if run * node.shape[0] == first:
-        return (run, *rest)
-    left = first - run * index[0]
-    return (dims.minimum(run, dims.maximum(left, 0) if isinstance(first, int) else left), *rest)
+    def extents(self, node: Node) -> tuple[Size, ...]:
+        whole, rule = self._whole(node)
+        extents = rule.extents(whole)
+        return self._at_axis(extents, self.run(extents[self.axis]))
 
+    def extents_at(self, node: Node, index: Index) -> tuple[Size, ...]:
+        """Of the last parts some may be short or empty."""
+        whole, rule = self._whole(node)
+        extents = rule.extents(whole)
+        all_of, run = extents[self.axis], self.run(extents[self.axis])
+        if run * node.shape[0] == all_of:
+            return self._at_axis(extents, run)
+        left = all_of - run * index[0]
+        left = dims.maximum(left, 0) if isinstance(all_of, int) else left
+        return self._at_axis(extents, dims.minimum(run, left))
 
-def _operands(
-    op: OpDef, run_of: Run, node: Node, index: Index, inner: Index, read: Read
-) -> tuple[Expr, ...]:
-    whole, rule = _whole(op, node)
-    place = run_of(rule.extents(whole)[0]) * index[0] + inner[0]
-    return rule.operands(whole, index[1:], (place, *inner[1:]), read)
+    def operands(self, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+        whole, rule = self._whole(node)
+        place = self.run(rule.extents(whole)[self.axis]) * index[0] + inner[self.axis]
+        return rule.operands(whole, index[1:], self._at_axis(inner, place), read)
 
 
 def _never(attrs: object, *arrays: object) -> Array:

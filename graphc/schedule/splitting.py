@@ -20,11 +20,11 @@ from graphc.ops import ops
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.as_stored import is_seen_turned, reduced_as_stored
-from graphc.schedule.bands.sums import FEWEST_ROWS, parts_of_uses
+from graphc.schedule.bands.sums import Cut, cuts_of_uses
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
 from graphc.schedule.deviations import written_out
-from graphc.schedule.parts import cut, in_parts
+from graphc.schedule.parts import in_parts
 from graphc.schedule.phases import has_phases, in_phases
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
@@ -38,7 +38,7 @@ def split_reductions(graph: Graph) -> Graph:
     for applies, change in ((is_seen_turned, _as_stored), (_is_written_out, _write_out)):
         if any(applies(node) for node in graph.nodes):
             graph = canonicalize(rewrite(graph, change))
-    return share(rewrite(graph, partial(_split, parts_of_uses(graph))))
+    return share(rewrite(graph, partial(_split, cuts_of_uses(graph))))
 
 
 def _as_stored(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -71,14 +71,14 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
         return written_out(node) if isinstance(node.op.lowering, Composite) else node
 
 
-def _split(parts: Mapping[Node, int], node: Node, inputs: tuple[Node, ...]) -> Node:
-    """The node, in steps if it is long; in so many parts where that has been decided."""
+def _split(cuts: Mapping[Node, Cut], node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The node, in steps if it is long; cut as has been decided for some."""
     made = with_inputs(node, inputs)
     with created_at(made.location):
         if isinstance(made.op.lowering, Reduce) and made.op.name in _SPLIT:
             return _in_steps(made)
-        if node in parts:
-            return cut(made, parts[node], FEWEST_ROWS)
+        if node in cuts:
+            return cuts[node].made(made)
         return in_parts(made) or made
 
 

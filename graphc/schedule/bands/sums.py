@@ -2,32 +2,51 @@
 
 Sums over the rows, as the gradients of keys and values, grow from block to block of rows, so a band
 shares out stacks. Where these are few, rows are cut into as many parts as make TASKS of all, and a
-second step adds the parts up. Sums along the rows are not cut where there are rows enough to be
-shared out. What is done follows from the shapes of what a sum is worked out from, and so do the
-bits, whether or not there comes to be a band.
+second step adds the parts up. Sums that go over stacks too, as where heads of queries share those
+of keys, have a part for each of them. Sums along the rows are not cut where there are rows enough
+to be shared out. What is done follows from the shapes of what a sum is worked out from, and so do
+the bits, whether or not there comes to be a band.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
-from graphc.schedule.bands.wide import uses_of_wide_values
+from graphc.schedule.bands.wide import all_regions
+from graphc.schedule.parts import cut
 
 #: How many stacks, or parts of them, there should be, and the rows of a part at least.
 TASKS, FEWEST_ROWS = 8, 64
 
 
-def parts_of_uses(graph: Graph) -> dict[Node, int]:
-    """The parts of each sum that is part of attention, or may be."""
-    found: dict[Node, int] = {}
-    for node, (region, use) in uses_of_wide_values(graph).items():
-        if use.parts is not None:
-            found[node] = parts_of(region.shape)
-        elif _has_rows_enough(region.shape):
-            found[node] = 1
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Into how many parts a sum is cut, and along which axis of its depth."""
+
+    count: int
+    axis: int = 0
+
+    def made(self, node: Node) -> Node:
+        """The node so cut; parts of unknown length have rows enough."""
+        return cut(node, self.count, FEWEST_ROWS, self.axis)
+
+
+def cuts_of_uses(graph: Graph) -> dict[Node, Cut]:
+    """How each sum is cut that is part of attention, or may be."""
+    found: dict[Node, Cut] = {}
+    for region in all_regions(graph):
+        for node, (axis, count) in region.folded.items():
+            found[node] = Cut(count, axis)
+        for node, use in region.uses.items():
+            if use.parts is not None:
+                found[node] = Cut(parts_of(region.shape))
+            elif _has_rows_enough(region.shape):
+                found[node] = Cut(1)
     return found
 
 

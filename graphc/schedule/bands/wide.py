@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
@@ -60,12 +61,15 @@ class Region:
     """Values worked out along the rows of wide products of one shape, and products that use them.
 
     `views` are values between a near one and a product that uses it, which only move elements.
+    `folded` are products that sum over rows and stacks as well: the axis of depth that counts the
+    stacks, and how many they are.
     """
 
     shape: Shape
     near: dict[Node, None] = field(default_factory=dict)
     uses: dict[Node, Use] = field(default_factory=dict)
     views: dict[Node, None] = field(default_factory=dict)
+    folded: dict[Node, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def members(self) -> frozenset[Node]:
@@ -82,19 +86,19 @@ def regions(graph: Graph) -> list[Region]:
     return [region for region in search.run() if region.uses and search.is_closed(region)]
 
 
-def uses_of_wide_values(graph: Graph) -> dict[Node, tuple[Region, Use]]:
-    """Products that use wide values, whether or not something else needs these whole.
+def all_regions(graph: Graph) -> list[Region]:
+    """Those as well of which something else needs wide values whole.
 
-    That a node is among them depends on nothing but what it is worked out from.
+    That a product uses such a value depends on nothing but what it is worked out from.
     """
-    found = _Search(graph).run()
-    return {node: (region, use) for region in found for node, use in region.uses.items()}
+    return _Search(graph).run()
 
 
 def is_wide_product(node: Node) -> bool:
     """Whether a product's result is far larger than its operands, as far as is known.
 
-    Its rows depend on one operand alone, its columns on the other, and stacks on both.
+    Its rows depend on one operand alone, its columns on the other, and stacks on both; besides
+    these, stacks of one operand may share the other.
     """
     if not is_packed(node) or len(node.shape) < 2:
         return False
@@ -117,7 +121,8 @@ def _has_rows_and_columns(node: Node) -> bool:
     if any(where is not None for _, _, where in places.read):
         return False
     row, column = (axis.name for axis in places.outer[-2:])
-    if any(axis.extent != 1 and not all(axis.name in r for r in reads) for axis in places.stack):
+    stack = [axis.name for axis in places.stack if axis.extent != 1]
+    if stack and not any(name in reads[0] and name in reads[1] for name in stack):
         return False
     return sorted((row in read, column in read) for read in reads) == [(False, True), (True, False)]
 
@@ -203,6 +208,7 @@ class _Search:
             first.near |= other.near
             first.uses |= other.uses
             first.views |= other.views
+            first.folded |= other.folded
             for moved in other.near:
                 self.region[moved] = first
         first.near[node] = None
@@ -226,6 +232,9 @@ class _Search:
         if use is not None:
             region.uses[node] = use
             region.views |= dict.fromkeys(passed)
+        elif at is not None and source.shape == region.shape:
+            fold = _folded(places, at, region.shape[-2])
+            region.folded |= {} if fold is None else {node: fold}
 
     def _sources(
         self, node: Node, index: Index, plain: bool
@@ -287,6 +296,25 @@ def _use(places: _Places, at: Index) -> Use | None:
     count = 1 if part is None else places.outer[part].extent
     parts = Parts(count, depth.extent) if row == depth.position else None
     return Use(parts, tuple(along.get(k) for k in range(len(places.outer))), part)
+
+
+def _folded(places: _Places, at: Index, rows: Size) -> tuple[int, int] | None:
+    """The axis of depth that counts a dim of the stack if rows are counted too, and its size.
+
+    Either there is an axis for each, or one counts through both.
+    """
+    *stack, row, _ = at
+    depths = {k: axis for k, axis in enumerate(places.inner) if axis.extent != 1}
+    for k, axis in depths.items():
+        others = {other.position for other in depths.values()} - {axis.position}
+        place, count, rest = axis.position, axis.extent, cast(Size, 0)
+        if not others and row == dims.remainder(axis.position, rows):
+            place, (count, rest) = dims.floordiv(place, rows), dims.divide(count, rows)
+        elif others != {row}:
+            continue
+        if place in stack and rest == 0 and isinstance(count, int):
+            return k, count
+    return None
 
 
 def _counted(axes: list[Axis], place: Size) -> int | None:

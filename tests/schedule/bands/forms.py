@@ -274,6 +274,14 @@ FORMS: dict[str, Callable[[], Made]] = {
     "one head of keys": one_head_of_keys,
     "letters": by_letters("bqhd,bkhd->bhqk", "bhqk,bkhd->bqhd", *SAME),
     "letters, keys first": by_letters("bkhd,bqhd->bhqk", "bhqk,bkhd->bqhd", *SAME),
+    "groups by letters": by_letters(
+        "bqhgd,bkhd->bhgqk", "bhgqk,bkhd->bqhgd",
+        (BATCH, LENGTH, 2, 2, WIDTH), *((BATCH, LENGTH, 2, WIDTH),) * 2,
+    ),
+    "one head of keys by letters": by_letters(
+        "bhqd,bkd->bhqk", "bhqk,bkd->bhqd",
+        (BATCH, HEADS, LENGTH, WIDTH), *((BATCH, LENGTH, WIDTH),) * 2,
+    ),
     "layer": of_a_layer(BATCH, LENGTH),
     "layer of any size": of_a_layer("b", "t"),
     "checkpoint": again_for_the_way_back,

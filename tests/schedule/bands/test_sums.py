@@ -10,7 +10,7 @@ from graphc.ir.dims import symbol
 from graphc.passes.pipeline import run_passes
 from graphc.schedule.bands.cutting import in_bands
 from graphc.schedule.bands.sums import parts_of
-from graphc.schedule.bands.wide import Parts, regions, uses_of_wide_values
+from graphc.schedule.bands.wide import Parts, all_regions, regions
 from graphc.schedule.splitting import split_reductions
 from tests.schedule.bands.attention import Attention
 
@@ -51,7 +51,7 @@ def test_parts_do_not_depend_on_what_else_is_asked_for(form: str, spread: bool) 
     """Where something else needs the weights there is no band, but there are the same parts."""
     shape = (1, 300, 2, 16) if form == "by_letters" else (1, 2, 300, 16)
     graph = prepared(form, shape, spread=spread)
-    uses = [use.parts for _, use in uses_of_wide_values(graph).values()]
+    uses = [use.parts for region in all_regions(graph) for use in region.uses.values()]
     layers = 2 if form == "twice" else 1
     assert uses.count(None) == uses.count(Parts(4, 75)) == 2 * layers == len(uses) // 2
     assert len(regions(graph)) == (0 if spread else layers)
