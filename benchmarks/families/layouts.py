@@ -46,6 +46,15 @@ def _layout(name: str, summary: str, formula: Any, **options: Any) -> Workload:
     )
 
 
+def _turned(t: Any, x: Any) -> Any:
+    return t.permute_dims(x, (1, 0))
+
+
+def _once(sizes: Sizes, itemsize: int) -> Work:
+    """Every element is read once, and a row of results is written."""
+    return Work((sizes["rows"] + 1) * sizes["columns"] * itemsize)
+
+
 FAMILY = (
     _layout(
         "transpose",
@@ -83,5 +92,23 @@ FAMILY = (
         sizes={"rows": 4096, "columns": 4096},
         small={"rows": 6, "columns": 40},
         work=_strided(1, 16),
+    ),
+    _layout(
+        "turned_sum",
+        "sums along the rows of x.T, 2048x2048",
+        lambda t, x: [t.sum(_turned(t, x), axis=1)],
+        work=_once,
+    ),
+    _layout(
+        "turned_and_straight_sum",
+        "sums along the rows of x * x.T, 2048x2048",
+        lambda t, x: [t.sum(x * _turned(t, x), axis=1)],
+        work=_once,
+    ),
+    _layout(
+        "turned_vector",
+        "the first row of x times x.T, 2048x2048",
+        lambda t, x: [x[:1] @ _turned(t, x)],
+        work=_once,
     ),
 )
