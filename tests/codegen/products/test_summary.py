@@ -33,23 +33,23 @@ def summary(*outputs: Node, target: Target = X86, **sizes: int) -> ProductSummar
 
 
 def layer() -> Node:
-    sums = ops.matmul(placeholder("x", n, 100), placeholder("w", 100, 64))
-    return ops.tanh(ops.add(sums, ops.broadcast_to(placeholder("b", 64), shape=(n, 64))))
+    sums = ops.matmul(placeholder("x", n, 100), placeholder("w", 100, 48))
+    return ops.tanh(ops.add(sums, ops.broadcast_to(placeholder("b", 48), shape=(n, 48))))
 
 
 def test_sizes_are_expressions_or_numbers() -> None:
     found = summary(layer())
     assert (str(found.blocks), str(found.rows)) == ("(n + 255)//256", "min(256, n)")
-    assert (found.columns, found.depth, found.flops) == (64, (100,), 2 * n * 64 * 100)
+    assert (found.columns, found.depth, found.flops) == (48, (100,), 2 * n * 48 * 100)
     known = summary(layer(), n=300)
-    assert (known.blocks, known.rows, known.flops) == (2, 256, 2 * 300 * 64 * 100)
+    assert (known.blocks, known.rows, known.flops) == (2, 256, 2 * 300 * 48 * 100)
     assert summary(layer(), n=0).flops == 0
 
 
 @pytest.mark.parametrize("target", [X86, ARM], ids=str)
 @pytest.mark.parametrize("dtype", [float32, float64])
 def test_tiles_and_panels_are_those_of_the_plan(target: Target, dtype: DType) -> None:
-    x, w = placeholder("x", n, 100, dtype=dtype), placeholder("w", 100, 64, dtype=dtype)
+    x, w = placeholder("x", n, 100, dtype=dtype), placeholder("w", 100, 48, dtype=dtype)
     graph = own_results(extract("test", [ops.matmul(x, w)]))
     (launch,) = schedule(graph).launches
     ((product, _),) = products(launch.kernel)
@@ -57,7 +57,7 @@ def test_tiles_and_panels_are_those_of_the_plan(target: Target, dtype: DType) ->
     (found,) = summaries(launch.kernel, target)
     assert found.dtype == dtype.short
     assert found.tile == (made.tile.rows, made.tile.columns)
-    assert found.panel == (100, made.blocks.rows, 64) and not found.slides
+    assert found.panel == (100, made.blocks.rows, 48) and not found.slides
 
 
 def test_what_is_done_after_it() -> None:

@@ -129,7 +129,7 @@ def test_programs_share_tiles_of_many_steps() -> None:
     """Two objects for products of different sizes, of more and of fewer rows, beside one for each
     kernel and the entry."""
     x = Given(float32)
-    outputs = [ops.matmul(x(m, 200), x(200, size)) for size in (96, 192)]
+    outputs = [ops.matmul(x(m, depth), x(depth, 48)) for depth in (200, 300)]
     made = compile_graph(extract("two", outputs, inputs=x.nodes))
     assert made.executable is not None and made.parts is not None and made.kernels is not None
     assert len(made.kernels) == 2 and [name.startswith(SHARED) for name in made.parts] == [True] * 2
