@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from graphc.ir.dims import Size
 from graphc.ir.routines import Steps
 from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import Shape
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
@@ -36,13 +37,30 @@ class Pointwise:
 
 
 @dataclass(frozen=True, slots=True)
+class Piece:
+    """Elements of a result that all combine the same terms, fewer than those of the whole.
+
+    `turns` are loops around them, and there are as many as `shape` says along each dim of the
+    result; `at` tells where in it they are, from positions in the loops and in that shape.
+    `extents` and `operands` are as for the whole, but for an element of the piece.
+    """
+
+    turns: tuple[int, ...]
+    shape: Shape
+    at: Callable[[Index, Index], Index]
+    extents: Callable[[Index], tuple[Size, ...]]
+    operands: Callable[[Index, Index, Index, Read], tuple[Expr, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Reduce:
     """Every element combines many: `operands` over all positions of `extents`.
 
     `combiner` is one of sum, prod, max, min, any, all, argmax, argmin, or dot (which multiplies
     its two operands and adds them up). `inner_last` says that the last reduced loop runs along
     the operands' last axis: then partial results are kept per lane along it. `extents_at` are the
-    loops for one element, if they are not the same for all.
+    loops for one element, if they are not the same for all. `pieces` are what a dot falls into
+    where elements leave out terms, each its own; none if it is better taken whole.
     """
 
     combiner: str
@@ -50,6 +68,7 @@ class Reduce:
     operands: Callable[[Node, Index, Index, Read], tuple[Expr, ...]]
     inner_last: Callable[[Node], bool]
     extents_at: Callable[[Node, Index], tuple[Size, ...]] | None = None
+    pieces: Callable[[Node], tuple[Piece, ...]] | None = None
 
     def loops(self, node: Node, index: Index) -> tuple[Size, ...]:
         """The extents of the loops for the element at an index."""

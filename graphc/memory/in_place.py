@@ -86,10 +86,12 @@ class _Accesses:
                     self.collect(inner, *self._inside(axis, loops, axes))
                 case Fold(_, inner):
                     self.collect(inner, loops, axes)
-                case Product(row=row, column=column, body=inner):
+                case Product(body=inner):
                     self._keep(statement)
-                    around = self._inside(row, loops, axes)
-                    self.collect(inner, *self._inside(column, *around))
+                    around = loops, axes
+                    for axis in statement.places:
+                        around = self._inside(axis, *around)
+                    self.collect(inner, *around)
                 case Sort(axis=axis, target=target, offset=offset):
                     # the whole line is read before any of it is written
                     self._read(statement, *self._inside(axis, loops, axes))

@@ -31,6 +31,7 @@ from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.batching import from_axis, joined, parted, to_axis
 from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.strided import pieces
 from graphc.ops.windows import (
     WINDOW_ATTRS,
     Attrs,
@@ -134,8 +135,9 @@ def _input_operands(node: Node, index: Index, inner: Index, read: Read) -> tuple
     windows, (output, *place) = Windows.of(node), inner
     at, counts = _Data.of(index, windows.rank), _spatial(node.inputs[0], windows)
     window, conditions = windows.window(at.spatial, tuple(place), counts)
+    between = conditions[::2]  # a stride apart there is nothing, not even for infinite weights
     return (
-        read(1, _Weights(at.groups, output, at.channel, tuple(place)).dims),
+        read(1, _Weights(at.groups, output, at.channel, tuple(place)).dims, all_of(between)),
         read(0, _Data(at.batch, at.groups, output, window).dims, all_of(conditions)),
     )
 
@@ -356,11 +358,11 @@ def _samples(of: str) -> tuple[Sample, ...]:
 def _declare(
     name: str, doc: str, of: str, inner: Callable[[Shape, int], Size], **parts: Any
 ) -> OpDef:
-    operands = parts.pop("operands")
+    operands, pieces = parts.pop("operands"), parts.pop("pieces", None)
     return structured(
         name, doc, Kind.CONTRACTION, arity=2, attrs=WINDOW_ATTRS if of == "xw" else _SHAPED,
         jvp=_bilinear_jvp, batch=_batch(of),
-        lowering=Reduce("dot", _extents(inner), operands, lambda node: False),
+        lowering=Reduce("dot", _extents(inner), operands, lambda node: False, pieces=pieces),
         dtypes=FLOATS + INTEGERS, samples=_samples(of), **parts,
     )  # fmt: skip
 
@@ -378,7 +380,7 @@ convolution_input = _declare(
     "where they were read; also called transposed convolution.",
     of="gw", inner=lambda w, rank: _Weights.of(w, rank).output,
     infer=_input_type, reference=_input_reference,
-    vjp=_input_vjp, operands=_input_operands,
+    vjp=_input_vjp, operands=_input_operands, pieces=pieces,
 )  # fmt: skip
 convolution_weights = _declare(
     "convolution_weights",

@@ -85,8 +85,8 @@ def _dots(
             case Fold(reductions=reductions):
                 own = {r.result for r in reductions if r.combiner == "dot" and r.dtype.is_float}
                 yield from _dots(statement.body, around, sums | own)
-            case Product(row=row, column=column):
-                yield from _dots(statement.body, (*around, row, column), sums)
+            case Product():
+                yield from _dots(statement.body, (*around, *statement.places), sums)
             case Turns(axis=axis):
                 yield from _dots(inner_of(statement), (*around, axis), sums)
             case Either():
@@ -109,9 +109,9 @@ def _products(
                 yield from _products(statement.body, (*around, axis))
             case Fold():
                 yield from _products(statement.body, around)
-            case Product(row=row, column=column):
+            case Product():
                 yield statement, around
-                yield from _products(statement.body, (*around, row, column))
+                yield from _products(statement.body, (*around, *statement.places))
 
 
 def product_flops(
@@ -122,7 +122,7 @@ def product_flops(
     Two for each row, column and step of depth of each block, those that exist: the last block
     is often short. `sizes` are put for dims; with all of them it is a number.
     """
-    axes = (*around, product.row, product.column, *product.depth)
+    axes = (*around, *product.places, *product.depth)
     count = _points(_sized(axes, sizes))
     return None if count is None else 2 * count
 

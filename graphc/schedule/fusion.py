@@ -23,6 +23,7 @@ from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.groups import Fusion, Group, extended
 from graphc.schedule.keeping import LAID_OUT, is_packed, once_computed
 from graphc.schedule.links import Links, all_links
+from graphc.schedule.pieces import falls_apart
 from graphc.schedule.product_rows import rank_of_rows
 from graphc.schedule.roles import roles_of
 
@@ -332,6 +333,8 @@ def grows_with(node: Node, group: Group, reasons: dict[Node, str]) -> bool:
         return False
     source, is_first = node.inputs[0], node.attrs["combiner"] == FIRST
     if not group.by_rows and (is_first or without_ones(source.shape) != group.shape):
+        return False
+    if falls_apart(product):
         return False
     roles = roles_of(product, Fusion(reasons, [], set(), {}))
     first = tuple(k for k in range(node.attrs["count"]) if product.shape[k] != 1)

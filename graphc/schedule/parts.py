@@ -15,7 +15,7 @@ from functools import cache, partial
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
-from graphc.ir.lowering import Read, Reduce
+from graphc.ir.lowering import Piece, Read, Reduce
 from graphc.ir.node import Node
 from graphc.ir.opdef import Array, NoDerivative, OpDef
 from graphc.ir.scalar import Expr, Index
@@ -92,6 +92,7 @@ def _parts_of(op: OpDef, most: int, fewest: int, axis: int) -> OpDef:
         op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
         lowering=replace(
             rule, extents=cuts.extents, operands=cuts.operands, extents_at=cuts.extents_at,
+            pieces=rule.pieces and cuts.pieces,
         ),
     )  # fmt: skip
 
@@ -119,11 +120,13 @@ class _Cuts:
         return self._at_axis(extents, self.run(extents[self.axis]))
 
     def extents_at(self, node: Node, index: Index) -> tuple[Size, ...]:
-        """Of the last parts some may be short or empty."""
         whole, rule = self._whole(node)
-        extents = rule.extents(whole)
+        return self._short(rule.loops(whole, index[1:]), node.shape[0], index)
+
+    def _short(self, extents: tuple[Size, ...], count: Size, index: Index) -> tuple[Size, ...]:
+        """Loops of one of so many parts; of the last ones some may be short or empty."""
         all_of, run = extents[self.axis], self.run(extents[self.axis])
-        if run * node.shape[0] == all_of:
+        if run * count == all_of:
             return self._at_axis(extents, run)
         left = all_of - run * index[0]
         left = dims.maximum(left, 0) if isinstance(all_of, int) else left
@@ -131,8 +134,33 @@ class _Cuts:
 
     def operands(self, node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
         whole, rule = self._whole(node)
-        place = self.run(rule.extents(whole)[self.axis]) * index[0] + inner[self.axis]
-        return rule.operands(whole, index[1:], self._at_axis(inner, place), read)
+        return rule.operands(
+            whole, index[1:], self._placed(rule.extents(whole), index, inner), read
+        )
+
+    def _placed(self, extents: tuple[Size, ...], index: Index, inner: Index) -> Index:
+        """Where in the whole depth a position in that of a part is."""
+        place = self.run(extents[self.axis]) * index[0] + inner[self.axis]
+        return self._at_axis(inner, place)
+
+    def pieces(self, node: Node) -> tuple[Piece, ...]:
+        """The parts of each piece, which has all of the axis that is cut."""
+        whole, rule = self._whole(node)
+        assert rule.pieces is not None
+        return tuple(self._in_parts(piece, node.shape[0]) for piece in rule.pieces(whole))
+
+    def _in_parts(self, piece: Piece, count: Size) -> Piece:
+        def operands(turn: Index, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+            placed = self._placed(piece.extents(index[1:]), index, inner)
+            return piece.operands(turn, index[1:], placed, read)
+
+        return Piece(
+            piece.turns,
+            (count, *piece.shape),
+            lambda turn, index: (index[0], *piece.at(turn, index[1:])),
+            lambda index: self._short(piece.extents(index[1:]), count, index),
+            operands,
+        )
 
 
 def _never(attrs: object, *arrays: object) -> Array:

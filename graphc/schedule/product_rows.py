@@ -19,6 +19,7 @@ from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_packed
 from graphc.schedule.kernel import Kernel, Scratch
+from graphc.schedule.pieces import falls_apart
 from graphc.schedule.product_blocks import may_be_whole, whole_rows
 from graphc.schedule.products import Side, is_apart, joined, operands_at, steps_of
 from graphc.schedule.reading import Buffer, Builder, Held
@@ -40,7 +41,7 @@ def rank_of_rows(product: Node, reasons: dict[Node, str]) -> int | None:
     None if there are none: columns are other than the last dims, too many, or of unknown number,
     or rows are too few to be shared out by themselves.
     """
-    if not is_packed(product):
+    if not is_packed(product) or falls_apart(product):
         return None
     roles = roles_of(product, Fusion(reasons, [], set(), {}))
     if roles is None or not roles.rows:

@@ -15,7 +15,7 @@ from graphc.ir import dims, lowering, scalar
 from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
-from graphc.ir.lowering import BlockReduce
+from graphc.ir.lowering import BlockReduce, Piece
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
@@ -23,6 +23,7 @@ from graphc.schedule.blocks import BLOCK, blocks_of
 from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
+from graphc.schedule.pieces import falls_apart, frame_of, has_terms, pieces_of
 from graphc.schedule.points import nest
 from graphc.schedule.product_blocks import block_sizes, count, even, extent
 from graphc.schedule.reading import Buffer, Builder
@@ -45,78 +46,160 @@ Body = tuple[Statement, ...]
 #: The most rows that inner dims may have for the outer one to be cut apart from them.
 FEW = 128
 
+#: Columns of several pictures of a batch in a block, up to how many each has for that, blocks
+#: that there are at least, and how many rows are too few.
+TOGETHER, SMALL, FEWEST, NARROW = 1024, 512, 4, 16
+
 
 def product_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]] | None:
     """The kernel of a product and what is fused to it; None if it has no rows or no columns."""
-    roles = roles_of(group.nodes[0], fusion)
+    node = group.nodes[0]
+    roles = roles_of(node, fusion)
+    if roles is not None and _are_small(node, roles):
+        made = _Blocks(group, fusion, roles.together(), together=True).built()
+        if made is not None:
+            return made
     while roles is not None:
-        for apart, flat in ((True, True), (True, False), (False, True), (False, False)):
-            made = _Blocks(group, fusion, roles).build(apart, flat)
-            if made is not None:
-                return made
+        made = _Blocks(group, fusion, roles).built()
+        if made is not None:
+            return made
         roles = roles.with_fewer_columns()
     return None
 
 
-class _Blocks:
-    """A product's kernel under construction."""
+def _are_small(node: Node, roles: Roles) -> bool:
+    """Whether a product has too few columns to make up for packing its left operand.
 
-    def __init__(self, group: Group, fusion: Fusion, roles: Roles) -> None:
-        self.group, self.fusion, self.roles = group, fusion, roles
+    Then those that lie apart, such as the images of a batch, are better taken together. It is
+    packed if several dims are summed over, as those of a window are. With few rows vectors go along
+    columns, and their lines had better be long.
+    """
+    pieces = pieces_of(node)
+    shape = frame_of(pieces)
+    depths = (piece.extents((0,) * len(shape)) for piece in pieces)
+    is_packed = any(sum(size != 1 for size in depth) > 1 for depth in depths)
+    inner, rows = (dims.product(_sizes(shape, some)) for some in (roles.columns, roles.rows))
+    if not is_packed or len(roles.apart) != 1 or (isinstance(rows, int) and rows <= NARROW):
+        return False
+    return isinstance(inner, int) and inner <= SMALL
+
+
+class _Blocks:
+    """A product's kernel under construction; columns that lie apart may be taken together."""
+
+    def __init__(
+        self, group: Group, fusion: Fusion, roles: Roles, *, together: bool = False
+    ) -> None:
+        self.group, self.fusion, self.roles, self.is_together = group, fusion, roles, together
         self.node = group.nodes[0]
-        self.builder = Builder(fusion)
+        self.pieces = pieces_of(self.node)
+        self.shape = frame_of(self.pieces)
         self.sums = [node for node in group.nodes if isinstance(node.op.lowering, BlockReduce)]
+
+    def built(self) -> tuple[Kernel, tuple[Buffer, ...]] | None:
+        """The kernel, its rows apart and its columns flat if that is possible."""
+        for apart, flat in ((True, True), (True, False), (False, True), (False, False)):
+            self.builder = Builder(self.fusion)
+            made = self.build(apart, flat)
+            if made is not None:
+                return made
+        return None
 
     def build(self, apart: bool, flat: bool) -> tuple[Kernel, tuple[Buffer, ...]] | None:
         """The kernel; None if columns of several dims lie apart in what is stored or read.
 
         If the dims of rows are to be `apart`, as those of a window are, so must they lie. If those
-        of columns are to be `flat`, one axis counts through them.
+        of columns are to be `flat`, one axis counts through them. A block has the same rows and
+        columns of every piece.
         """
-        shape, roles, builder = self.node.shape, self.roles, self.builder
-        stack = tuple(shape[k] for k in roles.stack)
-        height, width = self._sizes(roles.rows), self._sizes(roles.columns)
+        roles, outer = self.roles, self.roles.outer
+        stack = tuple(self.shape[k] for k in roles.stack)
+        height, width = (_sizes(self.shape, numbers) for numbers in (roles.rows, roles.columns))
         if apart and (self.sums or not is_apart(height)):
             return None
-        columns_read = width
         if flat:
-            if len(width) < 2 or not self._is_flat(width):
+            if len(width) < 2 or self._has_lines or not self._is_flat(width):
                 return None
             width = (dims.product(width),)
-        row_block, column_block = block_sizes(
-            dims.product(height), width, steps_of(self.node), dims.product(stack),
-            stored=len(self.fusion.kept.intersection(self.group.nodes)),
-            unit=BLOCK if self.sums else 1, row_bytes=roles.row_bytes(self.node),
-        )  # fmt: skip
-        high = Side(height if apart else (dims.product(height),), row_block)
-        wide = Side(width, column_block)
-        outer = roles.outer
+        high, wide = self._sides(height if apart else (dims.product(height),), width, stack)
         blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
-        block = builder.axis(dims.product(blocks))
+        block = self.builder.axis(dims.product(blocks))
         *place, column_number = delinearize(block.position, blocks)
         row_number = place.pop(outer)
-        rows, columns = high.axes(builder, row_number), wide.axes(builder, column_number)
+        body: list[Statement] = []
+        for piece in self.pieces:
+            numbers = tuple(place), row_number, column_number
+            made = self._piece(piece, (high, wide), numbers, apart, flat)
+            if made is None:
+                return None
+            body.extend(made)
+        return self.builder.kernel((Loop(block, tuple(body)),), parallel=True)
+
+    def _sides(self, height: Shape, width: Shape, stack: Shape) -> tuple[Side, Side]:
+        """The rows and the columns in blocks."""
+        wide = Side(width, _together(width)) if self.is_together else None
+        row_block, column_block = block_sizes(
+            dims.product(height), width, steps_of(self.node),
+            dims.product(stack) * (wide.count if wide else 1),
+            stored=len(self.fusion.kept.intersection(self.group.nodes)),
+            unit=BLOCK if self.sums else 1, row_bytes=self.roles.row_bytes(self.node),
+        )  # fmt: skip
+        return Side(height, row_block), wide or Side(width, column_block)
+
+    def _piece(
+        self, piece: Piece, sides: tuple[Side, Side], numbers: tuple[Index, Size, Size],
+        apart: bool, flat: bool,
+    ) -> tuple[Statement, ...] | None:  # fmt: skip
+        """What a block computes of a piece."""
+        roles, builder, (high, wide) = self.roles, self.builder, sides
+        (place, row_number, column_number), turns = numbers, tuple(map(builder.axis, piece.turns))
+        height, width = (_sizes(piece.shape, some) for some in (roles.rows, roles.columns))
+        rows = high.axes(builder, row_number, height if apart else (dims.product(height),))
+        columns = wide.axes(builder, column_number, (dims.product(width),) if flat else width)
         at_row, at_column = high.at(rows, row_number), wide.at(columns, column_number)
         if not apart:
             at_row = delinearize(at_row[0], height)
         if flat:
-            at_column = delinearize(at_column[0], columns_read)
-        index = roles.index(tuple(place), at_row, at_column)
-        depth, left, right = operands_at(builder, self.node, roles, index)
+            at_column = delinearize(at_column[0], width)
+        own, turn = roles.index(place, at_row, at_column), tuple(axis.position for axis in turns)
+        index = piece.at(turn, own)
+        if not has_terms(piece):
+            nothing = scalar.const(0, self.node.dtype)
+            body = self._body(index, nothing, 0)
+            return nest(*collapse((*turns, *rows, *columns), body))
+        depth = tuple(builder.axis(size) for size in piece.extents(own))
+        steps = tuple(axis.position for axis in depth)
+        left, right = piece.operands(turn, own, steps, builder.reader(self.node))
+        if roles.swapped:
+            left, right = right, left
         name = builder.result()
         first_row = high.run * row_number
-        body = self._body(index, name, first_row + rows[0].position)
+        value = scalar.local(name, self.node.dtype)
+        body = self._body(index, value, first_row + rows[0].position)
         cleared = self._cleared(index, first_row, rows[0], columns)
         if apart and len(collapse(rows, (Combine(name, (left,)),))[0]) == 1:
             return None
         row, body = joined(rows, body)
-        column, body = joined(columns, body)
+        column, body = self._column(columns, body)
         if row is None or column is None or (flat and not _is_even(column, body)):
             return None
         product = Product(
             name, self.node.dtype, row, column, rows, columns, depth, left, right, body
         )
-        return builder.kernel((Loop(block, (*cleared, product)),), parallel=True)
+        several = tuple(axis for axis in turns if axis.extent != 1)
+        return (*cleared, *nest(several, (product,), vector=False))
+
+    @property
+    def _has_lines(self) -> bool:
+        """Whether columns may lie in lines apart."""
+        return self.is_together or falls_apart(self.node)
+
+    def _column(self, columns: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
+        """An axis that counts through the columns, which may lie in lines apart."""
+        column, moved = joined(columns, body)
+        if column is None and self._has_lines:
+            return self.builder.axis(dims.product(axis.extent for axis in columns)), body
+        return column, moved
 
     def _is_flat(self, width: Shape) -> bool:
         """Whether the dims of columns run straight through what is read, or had better seem so.
@@ -134,11 +217,8 @@ class _Blocks:
         is_known = all(isinstance(size, int) for size in width[1:])
         return not is_known or len(collapse(axes, (Combine("", (right,)),))[0]) == 1
 
-    def _sizes(self, numbers: tuple[int, ...]) -> Shape:
-        return tuple(self.node.shape[k] for k in numbers)
-
-    def _body(self, point: Index, name: str, row: Size) -> Body:
-        """What is stored at one place of the result, in a row of that number.
+    def _body(self, point: Index, result: Expr, row: Size) -> Body:
+        """What is stored of a result at its place, in a row of that number.
 
         Stores come last, for they may go over what is read at the place.
         """
@@ -152,7 +232,7 @@ class _Blocks:
                 continue
             index = short + (0,) * (len(node.shape) - len(short))
             is_sum = node is self.node
-            value = scalar.local(name, node.dtype) if is_sum else builder.element(node, index)
+            value = result if is_sum else builder.element(node, index)
             builder.computed[node] = (index, value)
             if node in self.fusion.kept:
                 target = builder.argument(node, written=True)
@@ -234,10 +314,11 @@ class Side:
         """The number of blocks."""
         return count(self.sizes[0], self.run)
 
-    def axes(self, builder: Builder, number: Size) -> tuple[Axis, ...]:
-        """The axes of a block."""
-        first = builder.axis(extent(self.sizes[0], self.run, number))
-        return (first, *(builder.axis(size) for size in self.sizes[1:]))
+    def axes(self, builder: Builder, number: Size, sizes: Shape | None = None) -> tuple[Axis, ...]:
+        """The axes of a block, of fewer positions where a piece has other sizes."""
+        sizes = self.sizes if sizes is None else sizes
+        first = builder.axis(extent(sizes[0], self.run, number))
+        return (first, *(builder.axis(size) for size in sizes[1:]))
 
     def at(self, axes: tuple[Axis, ...], number: Size) -> Index:
         """Where in the dims a position of the axes is."""
@@ -270,6 +351,18 @@ def _is_even(axis: Axis, body: Body) -> bool:
     exprs = scalar.walk(tuple(expr for statement in walk(body) for expr in roots_of(statement)))
     sizes += [size for expr in exprs for size in expr.indices()]
     return all(axis.step(size) is not None for size in sizes)
+
+
+def _sizes(shape: Shape, numbers: tuple[int, ...]) -> Shape:
+    return tuple(shape[k] for k in numbers)
+
+
+def _together(width: Shape) -> int:
+    """Columns of a block of several pictures: a quarter of all, or fewer if that is unknown."""
+    first, inner = width[0], dims.product(width[1:])
+    assert isinstance(inner, int)
+    most = inner * -(-first // FEWEST) if isinstance(first, int) else TOGETHER // 2
+    return min(TOGETHER, most)
 
 
 def is_apart(sizes: Shape) -> bool:

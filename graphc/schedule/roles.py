@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from graphc.ir import dims, lowering, scalar
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.groups import Fusion
+from graphc.schedule.pieces import frame_of, has_terms, pieces_of
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Axis
 
@@ -24,13 +25,22 @@ LONG, LONG_FOR_ROW, TURNED = 1024, 32, 2
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The dims of a product's result, by number: stacks, rows and columns."""
+    """The dims of a product's result, by number: stacks, rows and columns.
+
+    `apart` are those of the stack that would be columns, did they not lie apart from the others.
+    """
 
     stack: tuple[int, ...]
     rows: tuple[int, ...]
     columns: tuple[int, ...]
     rank: int
     swapped: bool
+    apart: tuple[int, ...] = ()
+
+    def together(self) -> Roles:
+        """Those that lie apart as columns, before the others."""
+        stack = tuple(k for k in self.stack if k not in self.apart)
+        return replace(self, stack=stack, columns=(*self.apart, *self.columns), apart=())
 
     def index(self, stack: Index, rows: Index, columns: Index) -> Index:
         """The index of a result from positions in its dims; 0 in those of one element."""
@@ -61,13 +71,13 @@ class Roles:
 
 def roles_of(node: Node, fusion: Fusion) -> Roles | None:
     """The roles of a product's dims; None if it has no rows or no columns."""
-    rule = node.op.lowering
-    assert isinstance(rule, lowering.Reduce)
-    builder = Builder(fusion)
-    axes = [builder.axis(size) for size in node.shape]
-    depth = [builder.axis(size) for size in rule.extents(node)]
+    pieces, builder = pieces_of(node), Builder(fusion)
+    shape = frame_of(pieces)
+    piece = next(filter(has_terms, pieces), pieces[0])
+    axes = [builder.axis(size) for size in shape]
+    depth = [builder.axis(size) for size in piece.extents((0,) * len(shape))]
     index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
-    operands = rule.operands(node, index, inner, builder.reader(node))
+    operands = piece.operands((0,) * len(piece.turns), index, inner, builder.reader(node))
     left, right = (symbols_in(operand) for operand in operands)
     found: dict[tuple[bool, bool], list[int]] = {}
     for k, axis in enumerate(axes):
@@ -75,19 +85,25 @@ def roles_of(node: Node, fusion: Fusion) -> Roles | None:
             found.setdefault((axis.name in left, axis.name in right), []).append(k)
     rows, columns = found.get((True, False), []), found.get((False, True), [])
     swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
-    if _is_turned(node, axes, depth, operands, swapped):
-        swapped = not swapped
     if swapped:
         rows, columns = columns, rows
-    columns, apart = _side_by_side(columns, node.shape)
+    is_in_one = not _side_by_side(columns, shape)[
+        1
+    ]  # as rows, others count through what lies apart
+    if is_in_one and _is_turned(axes, depth, operands, swapped):
+        rows, columns, swapped = columns, rows, not swapped
+    columns, apart = _side_by_side(columns, shape)
     stack = found.get((True, True), []) + found.get((False, False), []) + apart
     if not columns or len(found.get((False, False), [])) > 0:
         return None
-    return Roles(tuple(sorted(stack)), tuple(rows), tuple(columns), len(axes), swapped)
+    apart = sorted(apart)
+    return Roles(
+        tuple(sorted(stack)), tuple(rows), tuple(columns), len(axes), swapped, tuple(apart)
+    )
 
 
 def _is_turned(
-    node: Node, axes: list[Axis], depth: list[Axis], operands: tuple[Expr, ...], swapped: bool
+    axes: list[Axis], depth: list[Axis], operands: tuple[Expr, ...], swapped: bool
 ) -> bool:
     """Whether exchanging rows and columns saves more than it costs.
 

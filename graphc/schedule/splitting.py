@@ -25,7 +25,6 @@ from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row
 from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
 from graphc.schedule.deviations import written_out
 from graphc.schedule.parts import in_parts
-from graphc.schedule.phases import has_phases, in_phases
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
 FEWEST = 1 << 12
@@ -50,7 +49,6 @@ def _as_stored(node: Node, inputs: tuple[Node, ...]) -> Node:
 def _is_written_out(node: Node) -> bool:
     return (
         isinstance(node.op.lowering, Composite)
-        or has_phases(node)
         or is_depthwise(node)
         or is_chain(node)
         or _is_of_a_vector(node)
@@ -62,8 +60,6 @@ def _write_out(node: Node, inputs: tuple[Node, ...]) -> Node:
     with created_at(node.location):
         if is_chain(node):
             return in_chain(node)
-        if has_phases(node):
-            return in_phases(node)
         if is_depthwise(node):
             return in_sums(node)
         if _is_of_a_vector(node):

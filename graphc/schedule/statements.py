@@ -127,7 +127,9 @@ class Product:
     `left` depends on the depth and the position in `rows`, which `row` counts through, `right` on
     the depth and that in `columns`; both may read memory in any way. Each sum is a chain of
     multiply-adds in the order of depth. Rows come in order for each column, columns for each row.
-    `onto`: the body is one store, and where that position is not 0 chains go on from what is there.
+    The body names `row` and `column`; or, where these are none of the rows or columns and count
+    through several, `rows` or `columns`, along which results lie in lines apart. `onto`: the body
+    is one store, and where that position is not 0 chains go on from what is there.
     """
 
     result: str
@@ -146,6 +148,18 @@ class Product:
     def axes(self) -> tuple[Axis, ...]:
         """All axes that it runs over."""
         return (self.row, self.column, *self.rows, *self.columns, *self.depth)
+
+    @property
+    def places(self) -> tuple[Axis, ...]:
+        """The axes that the body names."""
+        down = self.rows if has_lines(self.row, self.rows) else (self.row,)
+        across = self.columns if has_lines(self.column, self.columns) else (self.column,)
+        return (*down, *across)
+
+
+def has_lines(joint: Axis, axes: tuple[Axis, ...]) -> bool:
+    """Whether a product's body names the axes of rows or columns, not the joint one."""
+    return len(axes) > 1 and joint.name not in {axis.name for axis in axes}
 
 
 @dataclass(frozen=True, slots=True)

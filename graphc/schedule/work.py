@@ -90,7 +90,7 @@ class _Estimate:
     def _product(self, product: Product, axes: tuple[Axis, ...]) -> Size:
         """Multiply-adds by the vector, and what is done with the results."""
         inside = axes
-        for axis in (product.row, product.column):
+        for axis in product.places:
             inside = (*inside, self._entered(axis, inside))
         self._locals[product.result] = len(inside)
         points = _counts(inside)[-1]

@@ -140,6 +140,45 @@ PRODUCT_KERNELS = {
         }
         """,
     ),
+    "small pictures are taken several together": (
+        """
+        (%x: f32[n, 3, 9, 9], %w: f32[24, 3, 3, 3]) -> f32[n, 24, 9, 9]
+        %0: f32[n, 24, 9, 9] = convolution(%x, %w, strides=[1, 1], low=[1, 1], high=[1, 1], dilations=[1, 1])
+        return %0
+        """,  # noqa: E501
+        """
+        kernel(a0: f32[648], a1: f32[243*n], out a2: f32[1944*n]) {
+          parallel for $0 < (n + 5)//6:
+            %r0 = sum over $5 < 3 and $6 < 3 and $7 < 3 of
+                a0[27*$1 + 9*$5 + 3*$6 + $7]
+              * a1[1458*$0 + 243*$2 + 9*$3 + $4 + 81*$5 + 9*$6 + $7 - 10] if and(and(ge($3 + $6 - 1, 0), lt($3 + $6 - 1, 9)), and(ge($4 + $7 - 1, 0), lt($4 + $7 - 1, 9)))
+            for row $1 < 24, column $8 < -81*max(-6, 6*$0 - n) through $2 < -max(-6, 6*$0 - n) and $3 < 9 and $4 < 9:
+              a2[11664*$0 + 81*$1 + 1944*$2 + 9*$3 + $4] = %r0
+        }
+        """,  # noqa: E501
+    ),
+    "a derivative by strided data falls into pieces": (
+        """
+        (%g: f32[n, 8, 20], %w: f32[8, 5, 3]) -> f32[n, 5, 41]
+        %0: f32[n, 5, 41] = convolution_input(%g, %w, strides=[2], low=[0], high=[0], dilations=[1], shape=[41])
+        return %0
+        """,  # noqa: E501
+        """
+        kernel(a0: f32[120], a1: f32[160*n], out a2: f32[205*n]) {
+          parallel for $0 < n:
+            %r0 = sum over $4 < 8 and $5 < 2 of
+                a0[3*$2 + 15*$4 + 2*$5]
+              * a1[160*$0 + $3 + 20*$4 - $5] if and(ge($3 - $5, 0), lt($3 - $5, 20))
+            for row $2 < 5, column $3 < 21:
+              a2[205*$0 + 41*$2 + 2*$3] = %r0
+            %r1 = sum over $9 < 8 and $10 < 1 of
+                a0[3*$7 + 15*$9 + 1]
+              * a1[160*$0 + $8 + 20*$9]
+            for row $7 < 5, column $8 < 20:
+              a2[205*$0 + 41*$7 + 2*$8 + 1] = %r1
+        }
+        """,
+    ),
     "a formula is zero in the padding": (
         """
         (%x: f32[n, 3, 90], %w: f32[8, 3, 3]) -> f32[n, 8, 90]

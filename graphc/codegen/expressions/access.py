@@ -97,6 +97,24 @@ def store_row(
     overloaded(builder, name, VOID, row, start, ir.Constant(I32, align), mask)
 
 
+def store_apart(
+    builder: ir.IRBuilder, row: ir.Value, start: ir.Value, step: int, mask: ir.Value | None,
+    align: int,
+) -> None:  # fmt: skip
+    """Elements to places `step` apart from an address on, where a mask is true: rows with gaps."""
+    if step == 1:
+        store_row(builder, row, start, mask, align)
+        return
+    lanes, mask = row.type.count, every_lane(mask, row.type.count)
+    none = zeros(mask.type)
+    for k in range(step):
+        places = range(k * lanes, (k + 1) * lanes)
+        own = shuffled(builder, mask, none, [lanes if p % step else p // step for p in places])
+        spread = shuffled(builder, row, row, [None if p % step else p // step for p in places])
+        address = builder.gep(start, [ir.Constant(I64, k * lanes)], source_etype=row.type.element)
+        store_row(builder, spread, address, own, align)
+
+
 def reversed_lanes(builder: ir.IRBuilder, row: ir.Value) -> ir.Value:
     """The lanes in reverse order."""
     count = row.type.count

@@ -13,7 +13,7 @@ from graphc.codegen.expressions.access import (
     load_apart,
     load_row,
     reversed_lanes,
-    store_row,
+    store_apart,
     to_memory,
 )
 from graphc.codegen.expressions.scalar_ops import emit_operation
@@ -297,8 +297,7 @@ class Elements:
         dtype: DType, builder: ir.IRBuilder,
     ) -> ir.Value:  # fmt: skip
         addresses = self._addresses(offset, pointer, type_.element, builder)
-        lanes = type_.count
-        name = f"llvm.masked.gather.{suffix(type_)}.v{lanes}p0"
+        name, lanes = f"llvm.masked.gather.{suffix(type_)}.v{type_.count}p0", type_.count
         return overloaded(
             builder, name, type_, addresses, ir.Constant(I32, dtype.itemsize),
             splat(builder, every_lane(mask, lanes), lanes), zeros(type_),
@@ -320,9 +319,10 @@ class Elements:
             address = builder.gep(pointer, [self.size(offset)], source_etype=type_)
             builder.store(builder.extract_element(row, ir.Constant(I32, 0)), address)
             return
-        if self.step(offset) == 1:
+        step = self.step(offset)
+        if isinstance(step, int) and 1 <= step <= CLOSE:
             start = builder.gep(pointer, [self.size(offset)], source_etype=type_)
-            store_row(builder, row, start, window.mask, dtype.itemsize)
+            store_apart(builder, row, start, step, window.mask, dtype.itemsize)
             return
         addresses = self._addresses(offset, pointer, type_, builder)
         name = f"llvm.masked.scatter.{suffix(row.type)}.v{window.lanes}p0"

@@ -19,7 +19,7 @@ from graphc.codegen.products.micro_panels import place_of
 from graphc.codegen.products.packing import Packing, masked
 from graphc.codegen.products.panels import Panels
 from graphc.codegen.products.plan import Plan
-from graphc.codegen.products.results import is_plain, rows_read, waiting_place
+from graphc.codegen.products.results import in_lines, is_plain, rows_read, waiting_place
 from graphc.codegen.products.tile import LINE, declare_tile, fetch
 from graphc.codegen.values import I64, memory_type, register_type, smaller, zeros
 from graphc.ir import dims, scalar
@@ -28,7 +28,7 @@ from graphc.ir.dtypes import DType, int64
 from graphc.ir.scalar import Expr
 from graphc.schedule.collapse import substituted
 from graphc.schedule.points import nest
-from graphc.schedule.statements import Axis, Product, Statement, Store
+from graphc.schedule.statements import Axis, Product, Statement, Store, has_lines
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
@@ -61,6 +61,11 @@ class Emission:
     @property
     def builder(self) -> ir.IRBuilder:
         return self.scopes.builder
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether results of columns lie in lines apart."""
+        return has_lines(self.product.column, self.product.columns)
 
     def _claim_memory(self) -> None:
         """Room for packed operands, a tile's results, and sums that wait."""
@@ -302,14 +307,16 @@ class Emission:
         taken for one another.
         """
         self.scopes.bind("strip.columns", columns)
-        *lines, last = self._lines()
-        strip = true = cast(Size, 0)
-        for axis, wide in zip((*lines, last), self._widths(), strict=True):
+        axes, strip, true = self._lines(), cast(Size, 0), cast(Size, 0)
+        for axis, wide in zip(axes, self._widths(), strict=True):
             strip, true = strip * wide + axis.position, true * axis.extent + axis.position
         moved = self._corner(row, I64(0))
         moved[self.product.row.name] += dims.symbol("strip.row", self.strip_rows - 1)
         moved[self.product.column.name] += true
         body = substituted(self.product.body, moved)
+        if self.has_lines:
+            axes, body, strip = in_lines(axes, substituted(body, self.columns.positions), strip)
+        *lines, last = axes
         with ExitStack() as stack:
             stack.enter_context(self.scopes.loop("strip.row", first or I64(0), rows))
             for axis in lines:
@@ -319,14 +326,14 @@ class Emission:
 
     def _lines(self) -> tuple[Axis, ...]:
         """The axes of a panel's columns that exist; one where they lie side by side."""
-        if self.image is None:
+        if self.image is None and not self.has_lines:
             return (Axis("strip.column", dims.symbol("strip.columns", self.plan.strip_step)),)
         true = {axis.name: axis for axis in self.product.columns}
         return (self.columns.within, *(true[axis.name] for axis in self.columns.whole))
 
     def _widths(self) -> tuple[Size, ...]:
         """How many of them sums are kept for."""
-        if self.image is None:
+        if self.image is None and not self.has_lines:
             return (1,)
         return (1, *(axis.extent for axis in self.columns.whole))
 
@@ -355,6 +362,9 @@ class Emission:
         if self._is_whole(axis):
             self.scopes.full_windows(axis.name, I64(0), length, lanes, window)
             return
+        if self.has_lines:  # the masks of stores with gaps are known for the ends of lines
+            self.scopes.each_window(axis.name, I64(0), length, lanes, window)
+            return
         with (
             self.scopes.loop(axis.name, I64(0), length, lanes) as position,
             masked(self.elements, axis.name, lanes, length, position),
@@ -364,15 +374,16 @@ class Emission:
     def _is_whole(self, axis: Axis) -> bool:
         """Whether lines, however many results they have, are known to fill their vectors."""
         lanes, run = self.statements.lanes, self.columns.run * self.columns.size
-        if self.image is not None:
+        if self.image is not None or self.has_lines:
             return isinstance(axis.extent, int) and axis.extent % lanes == 0
         extent = self.columns.axis.extent * self.columns.size
         return isinstance(extent, int) and extent % lanes == 0 and run % lanes == 0
 
     def _result(self, strip: Size) -> ir.Value:
         """The sums of a row of the strip, as many as a vector holds."""
-        builder, lanes = self.builder, self.statements.lanes
+        builder, window = self.builder, self.scopes.window
+        assert window is not None
         row = builder.mul(self.scopes.find("strip.row"), I64(self.plan.strip_step))
         address = self._at(self._memory("strip"), builder.add(row, self.elements.size(strip)))
-        type_ = ir.VectorType(self.element, lanes)
+        type_ = ir.VectorType(self.element, window.lanes) if window.lanes > 1 else self.element
         return builder.load(address, typ=type_, align=self.product.dtype.itemsize)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from graphc.ir import scalar
 from graphc.ir.dims import Size
+from graphc.ir.dtypes import int64
 from graphc.ir.scalar import Expr
-from graphc.schedule.statements import Product, Store, roots_of, walk
+from graphc.schedule.collapse import collapse
+from graphc.schedule.statements import Axis, Product, Statement, Store, roots_of, walk
+
+Body = tuple[Statement, ...]
 
 
 def waiting_place(product: Product, shared: frozenset[str]) -> tuple[str, Size, Size] | None:
@@ -40,6 +44,16 @@ def rows_read(product: Product) -> list[Expr]:
         if product.column.step(expr.offset) == 1 and product.row.step(expr.offset) not in (None, 0):
             found.setdefault((str(expr.source), expr.offset), expr)
     return list(found.values())
+
+
+def in_lines(
+    axes: tuple[Axis, ...], body: Body, place: Size
+) -> tuple[tuple[Axis, ...], Body, Size]:
+    """As few loops as a body along rows or columns needs whose sums have a place; one at least."""
+    mark = Store("", place, scalar.const(0, int64))
+    joined, (*inner, moved) = collapse(axes, (*body, mark))
+    assert isinstance(moved, Store)
+    return joined or (Axis(axes[-1].name, 1),), tuple(inner), moved.offset
 
 
 def is_plain(product: Product) -> bool:

@@ -8,6 +8,7 @@ Where depth takes several panels, sums wait in a block of their own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from llvmlite import ir
 
 from graphc.codegen.products.packing import Packing
 from graphc.codegen.products.panels import Panels
+from graphc.codegen.products.results import Body, in_lines
 from graphc.codegen.products.tile import LINE
 from graphc.codegen.products.window_plan import WindowPlan
 from graphc.codegen.products.window_tile import declare_window_tile
@@ -24,7 +26,7 @@ from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType, int64
 from graphc.schedule.collapse import substituted
 from graphc.schedule.points import nest
-from graphc.schedule.statements import Axis, Store
+from graphc.schedule.statements import Axis, Store, has_lines
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
@@ -202,25 +204,44 @@ class WindowEmission:
 
     def _finish(self) -> None:
         """The product's statements for a tile's columns, over all rows of the panel."""
-        plan, lanes = self.plan, self.statements.lanes
-        first = self.panels.first(plan.rows, self.product.rows)
-        self.scopes.bind("strip.first", first)
-        here = dims.symbol("strip.row", plan.rows.run * plan.rows.size - 1)
         own = dims.symbol("strip.column", self.tile.columns - 1)
-        moved = {
-            self.product.row.name: dims.symbol("strip.first") + here,
-            self.product.column.name: self._column() + own,
-        }
-        body = substituted(self.product.body, moved)
-        place = plan.strip_step * own + here
-        rows = self.panels.count(plan.rows)
+        moved = {self.product.column.name: self._column() + own}
+        with self.scopes.loop("strip.column", I64(0), self.scopes.find("tile.columns")):
+            if has_lines(self.product.row, self.product.rows):
+                self._finish_lines(moved, self.plan.strip_step * own)
+            else:
+                self._finish_row(moved, self.plan.strip_step * own)
+
+    def _finish_row(self, moved: dict[str, Size], strip: Size) -> None:
+        """The statements for rows that are neighbours in the results."""
+        plan, lanes = self.plan, self.statements.lanes
+        self.scopes.bind("strip.first", self.panels.first(plan.rows, self.product.rows))
+        here = dims.symbol("strip.row", plan.rows.run * plan.rows.size - 1)
+        moved |= {self.product.row.name: dims.symbol("strip.first") + here}
+        window = self._window(substituted(self.product.body, moved), strip + here)
+        self.scopes.each_window("strip.row", I64(0), self.panels.count(plan.rows), lanes, window)
+
+    def _finish_lines(self, moved: dict[str, Size], strip: Size) -> None:
+        """The statements for rows in lines apart, each of its own."""
+        rows, lanes = self.plan.rows, self.statements.lanes
+        body = substituted(self.product.body, moved | rows.positions)
+        (*lines, last), body, place = in_lines(rows.inner, body, strip + rows.place)
+        window = self._window(body, place)
+        with ExitStack() as stack:
+            for axis in lines:
+                end = self.elements.size(axis.extent)
+                stack.enter_context(self.scopes.loop(axis.name, I64(0), end))
+            end = self.elements.size(last.extent)
+            self.scopes.each_window(last.name, I64(0), end, lanes, window)
+
+    def _window(self, body: Body, place: Size) -> Callable[[], None]:
+        """What emits the body for neighbouring rows, the first of them at a place of the strip."""
 
         def window() -> None:
             self.scopes.bind(self.product.result, self._result(place))
             self.statements.emit(body)
 
-        with self.scopes.loop("strip.column", I64(0), self.scopes.find("tile.columns")):
-            self.scopes.each_window("strip.row", I64(0), rows, lanes, window)
+        return window
 
     def _result(self, place: Size) -> ir.Value:
         """The sums of a column of the strip, as many as the statements take together."""

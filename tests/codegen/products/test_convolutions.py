@@ -183,3 +183,26 @@ def test_sums_over_an_empty_batch(outputs: int) -> None:
     run = Checked(x.nodes, found)
     for batch in (0, 1, 2):
         run({"b": batch}, most=1)
+
+
+# Small pictures ------------------------------------------------------------------------------
+
+SMALL = {
+    "small pictures": case((), 40, 35, (7, 7), (3, 3), low=1),
+    "lines": case((2,), 20, 33, (30,), (5,), low=2),
+    "small pictures, strided": case((), 24, 20, (9, 8), (3, 3), 2, 1),
+    "single positions": case((), 30, 20, (3, 3), (3, 3)),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("batch", [b, 1, 3, 26])
+@pytest.mark.parametrize("name", SMALL)
+def test_pictures_taken_together(name: str, batch: Any, target: Any) -> None:
+    x = Given()
+    total = ops.convolution(SMALL[name].data(x, batch), SMALL[name].weights(x), **SMALL[name].attrs)
+    bias = x(total.shape[-len(SMALL[name].sizes) - 1], *(1,) * len(SMALL[name].sizes))
+    outputs = [*all_three(SMALL[name], x, batch), relu(ops.add(total, spread(bias, total)))]
+    run = Checked(x.nodes, outputs, target)
+    for size in (0, 1, 3, 40) if batch is b else (batch,):
+        run({"b": size} if batch is b else {}, most=2)
