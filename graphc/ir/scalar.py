@@ -248,6 +248,13 @@ def select(condition: Expr, then: Expr, otherwise: Expr) -> Expr:
     return Expr("select", (condition, then, otherwise), then.dtype)
 
 
+def conditions(expr: Expr) -> list[Expr]:
+    """The conditions that are put together as one."""
+    if expr.name != "and":
+        return [expr]
+    return [part for arg in expr.args for part in conditions(arg)]
+
+
 def logical_and(*conditions: Expr | None) -> Expr:
     """All of the conditions that are given (true for none)."""
     given = [condition for condition in conditions if condition is not None]

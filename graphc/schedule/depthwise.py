@@ -1,31 +1,37 @@
-"""Depthwise convolutions as elementwise work: a product of theirs would have a single row.
+"""Depthwise convolutions without a product, which would have a single row.
 
 The result, and the derivative by data, are chains of multiply-adds over the places of a window, in
-the order of a product and begun at 0 as it is, so the bits are a product's. In the derivative with
-a stride an element reads the windows that contain it, each with its own weight.
+the order of a product and begun at 0 as it is, so the bits are a product's. Most have a kernel of
+their own (`chains.py`). In the derivative with a stride, an element reads the few windows that
+contain it, each with its own weight: elementwise work.
 
 In the derivative by weights a channel has one number for each place of a window, summed over the
 whole batch: too few for a tile's rows or columns. Each is a sum over positions, and those of
 all places read the same rows of data and cotangents while they are in the cache.
 
-Of windows of more than nine places the result and the derivative by data stay products, and so does
-that by weights with a stride or over short rows.
+Of windows of more than nine places the derivative by weights stays a product if there is a stride,
+or if rows are short.
 """
 
 from __future__ import annotations
 
-from functools import reduce
+from dataclasses import replace
+from functools import cache
 
 from graphc.ir import dims
 from graphc.ir.dims import Size
+from graphc.ir.lowering import Piece, Read, Reduce
 from graphc.ir.node import Node
-from graphc.ir.types import Shape
+from graphc.ir.opdef import OpDef
+from graphc.ir.scalar import Expr, Index
+from graphc.ir.types import Shape, TensorType
 from graphc.ops import ops
 from graphc.ops.algebra import mul
 from graphc.ops.covering import covers
 from graphc.ops.declaring import scalar_like
 from graphc.ops.pooling import MOST, at_place
 from graphc.ops.windows import Windows, places
+from graphc.schedule.parts import LATE, never
 
 #: Elements from which on a row fills vectors by itself.
 LONG = 17
@@ -61,15 +67,74 @@ def in_sums(node: Node) -> Node:
 
 
 def is_chain(node: Node) -> bool:
-    """Whether a node is a depthwise convolution, or its derivative by data, of small windows."""
+    """Whether a node is a depthwise convolution, or its derivative by data, of usual windows."""
     if node.op not in (ops.convolution, ops.convolution_input) or not node.dtype.is_float:
         return False
-    windows, weights = Windows.of(node), node.inputs[1]
-    kernel = weights.shape[-windows.rank :]
-    if weights.shape[-windows.rank - 2 : -windows.rank] != (1, 1) or not 0 < _count(kernel) <= MOST:
-        return False
-    padded = all(isinstance(low, int) and low >= 0 for low in windows.low)
-    return node.op is ops.convolution or (padded and set(windows.dilations) == {1})
+    rank, shape = Windows.of(node).rank, node.inputs[1].shape
+    return shape[-rank - 2 : -rank] == (1, 1) and 0 < _count(shape[-rank:]) <= MANY
+
+
+def in_chain(node: Node) -> Node:
+    """Such a node as chains: a kernel's own, or written out for every element."""
+    if _is_covered(node):
+        return _covered(node)
+    rank = Windows.of(node).rank
+    type_ = TensorType(node.dtype, (*node.shape[: -rank - 1], *node.shape[-rank:]))
+    made = Node(_chain_of(node.op), node.inputs, node.attrs, type_, None, node.location)
+    return ops.reshape(made, shape=node.shape)
+
+
+def is_in_place(node: Node) -> bool:
+    """Whether a node is a chain that its kernel makes, without the dim of channels."""
+    return node.op in map(_chain_of, (ops.convolution, ops.convolution_input))
+
+
+@cache
+def _chain_of(op: OpDef) -> OpDef:
+    """The op without the dim of channels."""
+    rule = op.lowering
+    assert isinstance(rule, Reduce)
+
+    def whole(node: Node) -> Node:
+        shape = _with_channel(node, node.shape, 1)
+        return Node(op, node.inputs, node.attrs, TensorType(node.dtype, shape))
+
+    def operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+        return rule.operands(whole(node), _with_channel(node, index, 0), inner, read)
+
+    def pieces(node: Node) -> tuple[Piece, ...]:
+        found = rule.pieces(whole(node)) if rule.pieces else ()
+        return tuple(_without_channel(node, piece) for piece in found)
+
+    return replace(
+        op, name=f"{op.name}_chain", reference=never, vjp=LATE, jvp=LATE,
+        lowering=replace(
+            rule, extents=lambda node: rule.extents(whole(node)), operands=operands, pieces=pieces
+        ),
+    )  # fmt: skip
+
+
+def _with_channel(node: Node, index: Index, channel: Size) -> Index:
+    rank = Windows.of(node).rank
+    return (*index[:-rank], channel, *index[-rank:])
+
+
+def _without_channel(node: Node, piece: Piece) -> Piece:
+    rank = Windows.of(node).rank
+
+    def at(turn: Index, index: Index) -> Index:
+        found = piece.at(turn, _with_channel(node, index, 0))
+        return (*found[: -rank - 1], *found[-rank:])
+
+    return Piece(
+        piece.turns,
+        (*piece.shape[: -rank - 1], *piece.shape[-rank:]),
+        at,
+        lambda index: piece.extents(_with_channel(node, index, 0)),
+        lambda turn, index, inner, read: piece.operands(
+            turn, _with_channel(node, index, 0), inner, read
+        ),
+    )
 
 
 def _count(kernel: Shape) -> int:
@@ -78,32 +143,26 @@ def _count(kernel: Shape) -> int:
     return count if isinstance(count, int) else MANY + 1
 
 
-def in_chain(node: Node) -> Node:
+def _is_covered(node: Node) -> bool:
+    """Whether it is a derivative with a stride, of which each element is in few windows."""
+    windows, kernel = Windows.of(node), node.inputs[1].shape[-Windows.of(node).rank :]
+    if node.op is ops.convolution or set(windows.strides) == {1} or _count(kernel) > MOST:
+        return False
+    padded = all(isinstance(low, int) and low >= 0 for low in windows.low)
+    return padded and set(windows.dilations) == {1}
+
+
+def _covered(node: Node) -> Node:
     """Such a node written out."""
     other, weights = node.inputs
     windows = Windows.of(node)
     kernel = tuple(int(n) for n in weights.shape[-windows.rank :])
-    if node.op is ops.convolution:
-        pairs = [
-            (at_place(other, windows, kernel, place, 0), _weight(node, place))
-            for place in places(kernel)
-        ]
-    else:
-        attrs = {**windows.attrs, "kernel": kernel, "shape": node.shape[-windows.rank :]}
-        pairs = [
-            (ops.covering_window(other, **attrs, back=back), _covering_weight(node, windows, back))
-            for back in covers(windows, kernel)
-        ]
-    zero = scalar_like(node, 0)
-    return reduce(lambda total, pair: ops.fma(pair[1], pair[0], total), pairs, zero)
-
-
-def _weight(node: Node, place: tuple[int, ...]) -> Node:
-    """The weight of every channel at one place, for each element."""
-    weights, rank = node.inputs[1], len(place)
-    lead = len(weights.shape) - rank
-    single = _part(weights, (*(0,) * lead, *place), (*weights.shape[:lead], *(1,) * rank))
-    return _for_all(single, node, rank)
+    attrs = {**windows.attrs, "kernel": kernel, "shape": node.shape[-windows.rank :]}
+    total = scalar_like(node, 0)
+    for back in covers(windows, kernel):
+        window = ops.covering_window(other, **attrs, back=back)
+        total = ops.fma(_covering_weight(node, windows, back), window, total)
+    return total
 
 
 def _covering_weight(node: Node, windows: Windows, back: tuple[int, ...]) -> Node:

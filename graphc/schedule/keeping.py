@@ -11,6 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ops import ops
 from graphc.schedule.as_stored import is_turned
+from graphc.schedule.depthwise import is_in_place
 
 #: Machine operations an element may cost and still be recomputed for a second reader.
 CHEAP = 6
@@ -263,6 +264,8 @@ def is_packed(node: Node) -> bool:
     """Whether a sum of products is of floats, and large enough to be worked on in blocks."""
     rule = node.op.lowering
     if not isinstance(rule, Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
+        return False
+    if is_in_place(node):
         return False
     steps = dims.product((*node.shape, *rule.extents(node)))
     return not isinstance(steps, int) or steps >= FEWEST

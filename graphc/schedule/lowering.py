@@ -11,18 +11,23 @@ from graphc.ir.lowering import Library, Part, Scan, Scatter, Sort
 from graphc.ir.node import Node
 from graphc.ir.opdef import holds_graphs
 from graphc.ops import ops
+from graphc.ops.windows import Windows
 from graphc.schedule.bands.cutting import Band, in_bands
 from graphc.schedule.bands.kernel import band_kernel
+from graphc.schedule.chains import chain_kernel
 from graphc.schedule.control import InLine, Parts, Prepared, is_held_by_loop
+from graphc.schedule.depthwise import is_in_place
 from graphc.schedule.fusion import fuse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
-from graphc.schedule.kernel import Launch, Schedule
+from graphc.schedule.kernel import Kernel, Launch, Schedule
 from graphc.schedule.library import library_kernel
 from graphc.schedule.ordered import scatter_kernel, sort_kernel
+from graphc.schedule.pieces import pieces_of
 from graphc.schedule.points import point_kernel
 from graphc.schedule.product_rows import product_rows_kernel
 from graphc.schedule.products import product_kernel
+from graphc.schedule.reading import Buffer
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.scans import scan_kernel
 from graphc.schedule.separation import separations
@@ -113,9 +118,19 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = row_kernel(group, fusion)
         case _ if group.by_rows:
             kernel = product_rows_kernel(group, fusion)
+        case _ if is_in_place(first):
+            kernel = chain_kernel(group, fusion, Windows.of(first).rank)
         case _ if is_packed(first):
-            kernel = product_kernel(group, fusion) or point_kernel(group, fusion)
+            kernel = product_kernel(group, fusion) or _plain_kernel(group, fusion)
         case _:
             kernel = point_kernel(group, fusion)
     made, operands = kernel
     return Launch(made, operands, tuple(group.nodes), fusion.reasons[first], made.sites)
+
+
+def _plain_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]]:
+    """Plain loops, for what has no rows or no columns."""
+    node = group.nodes[0]
+    if len(pieces_of(node)) > 1:
+        return chain_kernel(group, fusion, Windows.of(node).rank)
+    return point_kernel(group, fusion)

@@ -89,7 +89,7 @@ def _parts_of(op: OpDef, most: int, fewest: int, axis: int) -> OpDef:
     assert isinstance(rule, Reduce)
     cuts = _Cuts(op, axis, partial(_run, most=most, fewest=fewest))
     return replace(
-        op, name=f"{op.name}_parts", reference=_never, vjp=_LATE, jvp=_LATE,
+        op, name=f"{op.name}_parts", reference=never, vjp=LATE, jvp=LATE,
         lowering=replace(
             rule, extents=cuts.extents, operands=cuts.operands, extents_at=cuts.extents_at,
             pieces=rule.pieces and cuts.pieces,
@@ -163,8 +163,9 @@ class _Cuts:
         )
 
 
-def _never(attrs: object, *arrays: object) -> Array:
+def never(attrs: object, *arrays: object) -> Array:
+    """The reference of what is made by the scheduler."""
     raise AssertionError("made by the scheduler, never interpreted")
 
 
-_LATE = NoDerivative("is made after gradients are", zero=False)
+LATE = NoDerivative("is made after gradients are", zero=False)

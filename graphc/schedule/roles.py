@@ -87,10 +87,8 @@ def roles_of(node: Node, fusion: Fusion) -> Roles | None:
     swapped = bool(rows) and (not columns or rows[-1] > columns[-1])
     if swapped:
         rows, columns = columns, rows
-    is_in_one = not _side_by_side(columns, shape)[
-        1
-    ]  # as rows, others count through what lies apart
-    if is_in_one and _is_turned(axes, depth, operands, swapped):
+    is_one = not _side_by_side(columns, shape)[1]  # rows count through what lies apart as well
+    if is_one and _is_turned(axes, depth, operands, swapped):
         rows, columns, swapped = columns, rows, not swapped
     columns, apart = _side_by_side(columns, shape)
     stack = found.get((True, True), []) + found.get((False, False), []) + apart

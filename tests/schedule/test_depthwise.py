@@ -8,18 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphc.ir.dims import symbol
 from graphc.ir.dtypes import float32, int32
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.windows import counted
 from graphc.schedule import splitting
-from graphc.schedule.depthwise import is_chain, is_depthwise
+from graphc.schedule.depthwise import is_chain, is_depthwise, is_in_place
 from graphc.schedule.keeping import once_computed
 from graphc.schedule.splitting import split_reductions
-from tests.codegen.products.checking import Checked, Given, b
+from tests.codegen.products.checking import Checked, Given, b, relu, spread
 from tests.codegen.products.test_image import windows
+from tests.codegen.targets import chosen
 from tests.native import run_native
+
+TARGETS = chosen()
 
 # groups, sizes, kernel and windows
 CASES: dict[str, tuple[Any, ...]] = {
@@ -30,9 +34,28 @@ CASES: dict[str, tuple[Any, ...]] = {
     "groups of groups": ((2, 3), (5, 6, 18), (1, 2, 3), {"high": (2,)}),
     "many places": ((2,), (9, 25), (4, 4), {}),
     "short": ((2,), (9, 12), (4, 4), {}),
+    "too many places": ((2,), (12, 30), (5, 10), {}),
     "strides": ((5,), (9, 20), (3, 3), {"low": (1,), "high": (1,), "strides": (2,)}),
     "wide strides": ((2,), (11, 35), (2, 4), {"low": (1,), "strides": (3,)}),
+    "large windows": ((3,), (23, 37), (5, 5), {"low": (2,), "high": (2,)}),
+    "large windows, strides": (
+        (3,),
+        (21, 70),
+        (5, 7),
+        {"low": (2,), "high": (3,), "strides": (2,)},
+    ),
+    "the largest windows": ((2,), (14, 14), (7, 7), {"low": (3,), "high": (3,)}),
+    "windows cut off": ((2,), (15, 40), (5, 5), {"low": (-1,), "high": (-2,)}),
+    "strides of lines": ((2,), (70,), (9,), {"low": (4,), "strides": (4,)}),
+    "wide steps": ((2,), (9, 90), (3, 5), {"strides": (5,), "low": (2,)}),
 }
+
+#: Those of which the derivative by weights is written out.
+SUMS = [
+    title
+    for title in CASES
+    if "large" not in title and title not in ("short", "wide steps", "too many places")
+]
 
 
 def derivative(x: Given, title: str, channels: tuple[int, int] = (1, 1), **others: Any) -> Node:
@@ -44,7 +67,7 @@ def derivative(x: Given, title: str, channels: tuple[int, int] = (1, 1), **other
     return ops.convolution_weights(data, cotangents, **attrs, shape=kernel)
 
 
-@pytest.mark.parametrize("title", sorted(set(CASES) - {"short"}))
+@pytest.mark.parametrize("title", SUMS)
 def test_values(title: str) -> None:
     x = Given(float32)
     node = derivative(x, title)
@@ -87,15 +110,15 @@ def by_data(x: Given, title: str, channels: tuple[int, int] = (1, 1), **others: 
 
 
 @pytest.mark.parametrize("build", [convolution, by_data], ids=lambda build: build.__name__)
-@pytest.mark.parametrize("title", ["pictures", "sequences", "strides", "wide strides"])
+@pytest.mark.parametrize("title", [title for title in CASES if title != "too many places"])
 def test_chains_have_the_bits_of_products(
     build: Callable[..., Node], title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     x = Given(float32)
     node = build(x, title)
     assert is_chain(node)
-    names = {one.op.name for one in split_reductions(extract("test", [node])).nodes}
-    assert not any(name.startswith("convolution") for name in names)
+    found = {one.op for one in split_reductions(extract("test", [node])).nodes}
+    assert not found & {ops.convolution, ops.convolution_input}
     draw = np.random.default_rng(0)
     feeds = {
         one: draw.normal(size=[3 if n is b else n for n in one.shape]).astype(np.float32)
@@ -108,31 +131,72 @@ def test_chains_have_the_bits_of_products(
 
 
 @pytest.mark.parametrize("build", [convolution, by_data], ids=lambda build: build.__name__)
-@pytest.mark.parametrize("title", [title for title in CASES if title != "one channel"])
-def test_values_of_chains(build: Callable[..., Node], title: str) -> None:
+@pytest.mark.parametrize("title", CASES)
+@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+def test_values_of_chains(build: Callable[..., Node], title: str, target: Any) -> None:
     x = Given(float32)
-    run = Checked(x.nodes, [build(x, title)])
+    run = Checked(x.nodes, [build(x, title)], target)
     for batch in (0, 1, 5):
         run({"b": batch}, most=3)
 
 
 def test_other_products_stay() -> None:
     x = Given(float32)
-    assert is_chain(convolution(x, "one channel")) and not is_chain(by_data(x, "one channel"))
     for build in (convolution, by_data):
-        assert is_chain(build(x, "pictures"))
+        assert is_chain(build(x, "pictures")) and is_chain(build(x, "one channel"))
         assert not is_chain(build(x, "pictures", (1, 2)))
         assert not is_chain(build(x, "pictures", (2, 1)))
-        assert not is_chain(build(x, "many places"))
+        assert not is_chain(build(x, "too many places"))
         assert not is_chain(build(Given(int32), "pictures"))
-    assert not is_chain(by_data(x, "pictures", low=(-1, 0)))
+
+
+def test_few_windows_of_an_element_are_elementwise_work() -> None:
+    x = Given(float32)
+    for title, others, is_elementwise in (
+        ("strides", {}, True),
+        ("strides", {"low": (-1, 0)}, False),
+        ("pictures", {}, False),
+        ("large windows, strides", {}, False),
+    ):
+        graph = split_reductions(extract("test", [by_data(x, title, **others)]))
+        assert any(is_in_place(node) for node in graph.nodes) is not is_elementwise
+
+
+def test_sizes_that_are_symbols() -> None:
+    """Lines that are taken together, and those that are left."""
+    x, h, w = Given(float32), symbol("h"), symbol("w")
+    attrs = windows(2, low=(2,), high=(2,))
+    data, weights = x(b, 2, 1, h, w), x(2, 1, 1, 5, 5)
+    total = ops.convolution(data, weights, **attrs)
+    outputs = [
+        relu(ops.add(total, spread(x(2, 1, 1, 1), total))),
+        ops.convolution_input(total, weights, **attrs, shape=(h, w)),
+    ]
+    run = Checked(x.nodes, outputs)
+    for height, width in ((1, 1), (4, 40), (5, 16), (7, 33), (9, 70)):
+        run({"h": height, "w": width, "b": 2}, most=2)
+
+
+def test_what_is_done_with_results_is_done_in_their_kernel() -> None:
+    x = Given(float32)
+    data, weights = x(b, 3, 1, 20, 21), x(3, 1, 1, 5, 5)
+    total = ops.convolution(data, weights, **windows(2, low=(2,), high=(2,)))
+    plain = ops.reshape(total, shape=(b, 3, 20, 21))
+    run = Checked(x.nodes, [relu(ops.add(plain, spread(x(3, 1, 1), plain)))])
+    schedule = run.program.compilation.schedule
+    assert schedule is not None and len(schedule.launches) == 1
+    run({"b": 2}, most=3)
 
 
 def test_what_a_chain_reads_is_worked_out_once() -> None:
-    """Unless that costs no more than to read it from memory."""
+    """Unless it is elementwise work, and that costs no more than to read it from memory."""
     x = Given(float32)
-    data, weights = x(b, 5, 1, 9, 19), x(5, 1, 1, 3, 3)
-    attrs = windows(2, low=(1,), high=(1,))
-    for work, count in ((ops.neg, 1), (ops.tanh, 2)):
-        graph = split_reductions(extract("test", [ops.convolution(work(data), weights, **attrs)]))
-        assert len(once_computed(graph)[0]) == count
+    g, weights = x(b, 5, 1, 9, 19), x(5, 1, 1, 3, 3)
+    for stride, work, is_stored in (
+        (1, ops.neg, True), (2, ops.neg, False), (2, ops.tanh, True),
+    ):  # fmt: skip
+        attrs = windows(2, low=(1,), high=(1,), strides=(stride,))
+        sizes = tuple(stride * (n - 1) + 1 for n in (9, 19))
+        node = ops.convolution_input(work(g), weights, **attrs, shape=sizes)
+        stored, _ = once_computed(split_reductions(extract("test", [node])))
+        assert (work in {one.op for one in stored}) is is_stored

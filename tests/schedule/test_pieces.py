@@ -18,7 +18,7 @@ from graphc.ops.windows import counted
 from graphc.runtime.reference import evaluate
 from graphc.schedule.pieces import pieces_of
 from graphc.schedule.statements import Product
-from tests.codegen.products.checking import Checked, Given, b, relu, spread
+from tests.codegen.products.checking import Checked, Given, b, constant, relu, spread
 from tests.codegen.targets import chosen
 
 TARGETS = chosen()
@@ -134,3 +134,14 @@ def test_memory_is_that_of_the_result_and_a_fixed_workspace(title: str) -> None:
     few, many = (made.usage({"b": batch}) for batch in (1, 1000))
     assert many.arena == few.arena
     assert many.outputs == 4000 * dims.product(node.shape[1:])
+
+
+def test_sums_without_columns_are_loops_for_each_piece() -> None:
+    """As the derivative of a sum, whose cotangents are all the same."""
+    x = Given(float32)
+    attrs = {"strides": (2, 2), "low": (1, 1), "high": (1, 1), "dilations": (1, 1)}
+    ones = constant(1, x(b, 40, 4, 5))
+    node = ops.convolution_input(ones, x(40, 3, 3, 3), **attrs, shape=(8, 10))
+    run = Checked(x.nodes, [node])
+    for batch in (0, 1, 3):
+        run({"b": batch}, most=3)

@@ -122,6 +122,17 @@ def reversed_lanes(builder: ir.IRBuilder, row: ir.Value) -> ir.Value:
     return builder.shuffle_vector(row, undefined(row.type), order)
 
 
+def load_row_either_way(
+    builder: ir.IRBuilder, type_: ir.Type, start: ir.Value, mask: ir.Value | None, align: int,
+    backwards: bool,
+) -> ir.Value:  # fmt: skip
+    """Neighbouring elements from an address on, the last of them first if read `backwards`."""
+    if not backwards:
+        return load_row(builder, type_, start, mask, align)
+    mask = None if mask is None else reversed_lanes(builder, mask)
+    return reversed_lanes(builder, load_row(builder, type_, start, mask, align))
+
+
 def from_memory(builder: ir.IRBuilder, dtype: DType, raw: ir.Value) -> ir.Value:
     """An element as it is held in a register."""
     if dtype is not bool_:

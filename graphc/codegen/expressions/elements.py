@@ -11,21 +11,19 @@ from graphc.codegen.expressions.access import (
     every_lane,
     from_memory,
     load_apart,
-    load_row,
-    reversed_lanes,
+    load_row_either_way,
     store_apart,
     to_memory,
 )
+from graphc.codegen.expressions.checked import report
 from graphc.codegen.expressions.scalar_ops import emit_operation
 from graphc.codegen.expressions.spaced import spaced_row, spacing
 from graphc.codegen.scopes import Scope, Scopes, Window
 from graphc.codegen.values import (
-    I1,
     I32,
     I64,
     POINTER,
     VOID,
-    any_lane,
     both,
     constant_like,
     is_vector,
@@ -41,7 +39,7 @@ from graphc.codegen.values import (
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Dim, Maximum, Opaque, Quotient, Remainder, Size, Symbol
 from graphc.ir.dtypes import DType
-from graphc.ir.scalar import Expr, Site
+from graphc.ir.scalar import Expr, Site, conditions
 
 
 @dataclass(eq=False)
@@ -76,6 +74,11 @@ class Elements:
         if expr not in scope.memo:
             scope.memo[expr] = self._emit(expr, scope)
         return scope.memo[expr]
+
+    def remember(self, expr: Expr, value: ir.Value) -> None:
+        """Take a value for an expression's, which is loaded with others."""
+        scope = self._scope_for(self.needs(expr), self._touches_memory(expr))
+        scope.memo[expr] = value
 
     def size(self, size: Size) -> ir.Value:
         """A position as one int64; of a window, that of its first lane."""
@@ -225,13 +228,26 @@ class Elements:
 
     def _load(self, expr: Expr, scope: Scope) -> ir.Value:
         builder = scope.builder
-        where = self.value(expr.args[0]) if expr.args else None
         pointer, dtype = self.buffers[str(expr.source)]
-        if not self.varies(expr.offset) and (where is None or not is_vector(where)):
-            return self._load_one(expr.offset, where, pointer, dtype, builder)
-        if abs(spacing(self, expr.offset)) > 1 and (where is None or not is_vector(where)):
-            return from_memory(builder, dtype, spaced_row(self, expr, where, scope))
-        return self._load_lanes(expr.offset, where, pointer, dtype, builder)
+        if not self.varies(expr.offset):
+            where = self.value(expr.args[0]) if expr.args else None
+            if where is None or not is_vector(where):
+                return self._load_one(expr.offset, where, pointer, dtype, builder)
+        alike, apart = self._conditions(expr)
+        if abs(spacing(self, expr.offset)) > 1 and apart is None:
+            return from_memory(builder, dtype, spaced_row(self, expr, alike, scope))
+        return self._load_lanes(expr.offset, (alike, apart), pointer, dtype, builder)
+
+    def _conditions(self, expr: Expr) -> tuple[ir.Value | None, ir.Value | None]:
+        """What a load waits for: the same for all lanes, and what differs from lane to lane."""
+        parts = conditions(expr.args[0]) if expr.args else []
+        varying = [self.varies(part) for part in parts]
+        alike, apart = (
+            [part for part, varies in zip(parts, varying, strict=True) if varies is which]
+            for which in (False, True)
+        )
+        found = [self.value(scalar.logical_and(*some)) if some else None for some in (alike, apart)]
+        return found[0], found[1]
 
     def _load_one(
         self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
@@ -244,44 +260,36 @@ class Elements:
         return from_memory(builder, dtype, builder.load(address, typ=type_))
 
     def _load_lanes(
-        self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
-        builder: ir.IRBuilder,
+        self, offset: Size, where: tuple[ir.Value | None, ir.Value | None], pointer: ir.Value,
+        dtype: DType, builder: ir.IRBuilder,
     ) -> ir.Value:  # fmt: skip
-        lanes, step = self._window().lanes, self.step(offset)
-        type_ = ir.VectorType(memory_type(dtype), lanes)
-        mask = both(builder, self._window().mask, where)
-        if step in (1, -1):
-            raw = self._row(offset, where, pointer, dtype, step == -1, builder)
-        elif mask is not None and isinstance(step, int) and 1 < step <= CLOSE:
-            start = builder.gep(pointer, [self.size(offset)], source_etype=type_.element)
-            raw = load_apart(builder, type_, start, step, splat(builder, mask, lanes))
-        else:
-            raw = self._gather(offset, mask, pointer, type_, dtype, builder)
-        return from_memory(builder, dtype, raw)
-
-    def _row(
-        self, offset: Size, where: ir.Value | None, pointer: ir.Value, dtype: DType,
-        backwards: bool, builder: ir.IRBuilder,
-    ) -> ir.Value:  # fmt: skip
-        """Neighbouring elements.
+        """Elements under conditions: one on all of them, and a mask.
 
         A condition on all of them chooses the address and makes no mask: LLVM 22 makes a plain
         load of one under such a mask where the row is then turned around.
         """
-        type_ = ir.VectorType(memory_type(dtype), self._window().lanes)
+        lanes, step = self._window().lanes, self.step(offset)
+        type_ = ir.VectorType(memory_type(dtype), lanes)
+        mask = both(builder, self._window().mask, where[1])
+        is_near = mask is not None and step in range(2, CLOSE + 1)
+        if not isinstance(step, int) or (abs(step) != 1 and not is_near):
+            raw = self._gather(
+                offset, both(builder, mask, where[0]), pointer, type_, dtype, builder
+            )
+            return from_memory(builder, dtype, raw)
         first = self.size(offset)
-        if backwards:
-            first = builder.sub(first, ir.Constant(I64, type_.count - 1))
+        if step == -1:
+            first = builder.sub(first, ir.Constant(I64, lanes - 1))
         start = builder.gep(pointer, [first], source_etype=type_.element)
-        mask = self._window().mask
-        if where is not None and is_vector(where):
-            mask = both(builder, mask, where)
-        elif where is not None:
-            start = builder.select(where, start, self.scopes.zeros(type_))
-        if not backwards:
-            return load_row(builder, type_, start, mask, dtype.itemsize)
-        mask = None if mask is None else reversed_lanes(builder, mask)
-        return reversed_lanes(builder, load_row(builder, type_, start, mask, dtype.itemsize))
+        if where[0] is not None:
+            span = lanes * max(step, 1)
+            zeros_ = self.scopes.zeros(ir.VectorType(type_.element, span))
+            start = builder.select(where[0], start, zeros_)
+        if is_near:
+            raw = load_apart(builder, type_, start, step, splat(builder, mask, lanes))
+        else:
+            raw = load_row_either_way(builder, type_, start, mask, dtype.itemsize, step == -1)
+        return from_memory(builder, dtype, raw)
 
     def _addresses(
         self, offset: Size, pointer: ir.Value, type_: ir.Type, builder: ir.IRBuilder
@@ -336,7 +344,7 @@ class Elements:
         pointer, dtype = self.buffers[target]
         if not self.varies(offset):
             return self._load_one(offset, None, pointer, dtype, self.builder)
-        return self._load_lanes(offset, None, pointer, dtype, self.builder)
+        return self._load_lanes(offset, (None, None), pointer, dtype, self.builder)
 
     # Checks ----------------------------------------------------------------------------------
 
@@ -354,26 +362,9 @@ class Elements:
         active = both(builder, self._window().mask if lanes > 1 else None, where)
         outside = both(builder, builder.not_(inside), active)
         assert outside is not None
-        self._report(scope, outside, raw, self.size(extent_size), self.sites[site])
+        extent = self.size(extent_size)
+        report(builder, self.status, outside, raw, extent, self.sites[site])
         return scope.builder.select(inside, wrapped, zero)
-
-    def _report(
-        self, scope: Scope, bad: ir.Value, raw: ir.Value, extent: ir.Value, site: int
-    ) -> None:
-        """Where the condition holds in some lane, note the first such index, if it is the first."""
-        builder = scope.builder
-        none_yet = builder.icmp_signed("==", builder.load(self.status, typ=I64), I64(0))
-        failed = builder.and_(any_lane(builder, bad), none_yet)
-        with builder.if_then(failed, likely=False):
-            shown = raw
-            if is_vector(raw):
-                bits = builder.bitcast(bad, ir.IntType(bad.type.count))
-                first = builder.cttz(bits, I1(True))
-                lane = builder.zext(first, I32) if bad.type.count < 32 else first
-                shown = builder.extract_element(raw, lane)
-            for k, value in enumerate((I64(site + 1), shown, extent)):
-                place = builder.gep(self.status, [ir.Constant(I64, k)], source_etype=I64)
-                builder.store(value, place)
 
 
 def _combine(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
+from graphc.codegen.nests.chains import together
 from graphc.codegen.nests.folds import PARTIALS
 from graphc.codegen.nests.periods import Periodic, periodic
 from graphc.codegen.nests.pieces import decided, pieces, same_everywhere
@@ -169,8 +170,9 @@ class Loops:
         else:
             if self._is_wide(loop):
                 start = self._full(loop.axis.name, start, end, WIDE * self.lanes, loop.body)
+            lanes = together(loop) * self.lanes
             self.scopes.each_window(
-                loop.axis.name, start, end, self.lanes, lambda: self.statements.emit(loop.body)
+                loop.axis.name, start, end, lanes, lambda: self.statements.emit(loop.body)
             )
 
     def _is_wide(self, loop: Loop) -> bool:

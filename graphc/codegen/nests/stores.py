@@ -10,6 +10,7 @@ from graphc.codegen.expressions.access import store_row, to_memory
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.expressions.spaced import phase, spacing
 from graphc.codegen.expressions.strides import put_together
+from graphc.codegen.nests.chains import emit_chains
 from graphc.codegen.values import I64, memory_type, splat
 from graphc.ir.dims import Size
 from graphc.schedule.statements import Store
@@ -20,6 +21,7 @@ def emit_stores(elements: Elements, stores: Sequence[Store]) -> None:
 
     In a full window, those to every element of neighbouring short rows become stores of rows.
     """
+    emit_chains(elements, [store.value for store in stores])
     values = [elements.value(store.value) for store in stores]
     for members in _together(elements, stores):
         if len(members) == 1:
