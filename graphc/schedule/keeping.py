@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 
 from graphc.ir import dims
 from graphc.ir.graph import Graph
@@ -114,16 +114,33 @@ def _turned_rows(graph: Graph) -> dict[Node, str]:
     Their elements lie apart, one in a line; to lay them out first takes a tenth of the time.
     """
     found: dict[Node, str] = {}
+    seen: set[Node] = set()
     for node in graph.nodes:
         if node.op.kind is Kind.REDUCTION and _reduces_rows(node):
-            todo = list(node.inputs)
-            while todo:
-                operand = todo.pop()
-                if operand.op.kind is Kind.ELEMENTWISE:
-                    todo.extend(operand.inputs)
-                elif operand.op is ops.permute_dims and is_turned(operand):
+            for operand in _read_through(node, _is_elementwise, seen):
+                if operand.op is ops.permute_dims and is_turned(operand):
                     found[operand] = f"{LAID_OUT} {node.op.name}"
     return found
+
+
+def _read_through(node: Node, is_through: Callable[[Node], bool], seen: set[Node]) -> list[Node]:
+    """What a node is made of by such nodes, except for what has been seen: each value once."""
+    found: list[Node] = []
+    todo = list(node.inputs)
+    while todo:
+        operand = todo.pop()
+        if operand in seen:
+            continue
+        seen.add(operand)
+        if is_through(operand):
+            todo.extend(operand.inputs)
+        else:
+            found.append(operand)
+    return found
+
+
+def _is_elementwise(node: Node) -> bool:
+    return node.op.kind is Kind.ELEMENTWISE
 
 
 def _reduces_rows(node: Node) -> bool:
@@ -209,15 +226,12 @@ def _rereads(node: Node, user: Node) -> bool:
 
 def _spreads(node: Node) -> bool:
     """Whether it has far more elements than all that it is made of."""
-    read = 0
-    todo = list(node.inputs)
-    while todo:
-        operand = todo.pop()
-        if is_buffer(operand) or not isinstance(operand.op.lowering, Pointwise):
-            read += _usual_size(operand)
-        elif not is_literal(operand):
-            todo.extend(operand.inputs)
+    read = sum(map(_usual_size, _read_through(node, _is_formula, set())))
     return _usual_size(node) >= SPREAD * read
+
+
+def _is_formula(node: Node) -> bool:
+    return not is_buffer(node) and isinstance(node.op.lowering, Pointwise)
 
 
 def _usual_size(node: Node) -> int:

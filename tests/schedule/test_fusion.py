@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import timeit
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -177,6 +178,26 @@ def test_fusing_is_linear() -> None:
     short, long = (own_results(extract("g", [alternating(x, k)])) for k in (1000, 8000))
     fuse(short)
     assert elapsed(long) < 4 * 8 * max(elapsed(short), 0.01)
+
+
+def reduced_with_a_turned_view(length: int) -> list[Node]:
+    x, y = (ops.placeholder(shape=(80, 80), dtype=float32, name=name) for name in "xy")
+    return [ops.sum(alternating(ops.mul(ops.permute_dims(x, axes=(1, 0)), y), length), axes=(1,))]
+
+
+def repeated_for_two_products(length: int) -> list[Node]:
+    x = ops.placeholder(shape=(80,), dtype=float32, name="x")
+    rows = ops.broadcast_to(alternating(x, length), shape=(80, 80))
+    return [ops.matmul(rows, ops.placeholder(shape=(80, 8), dtype=float32, name=n)) for n in "vw"]
+
+
+@pytest.mark.parametrize("made", [reduced_with_a_turned_view, repeated_for_two_products])
+def test_formulas_are_gone_through_once_however_they_branch(
+    made: Callable[[int], list[Node]],
+) -> None:
+    short, long = (own_results(extract("g", made(length))) for length in (10, 20))
+    fuse(short)
+    assert elapsed(long) < 4 * 2 * max(elapsed(short), 0.01)
 
 
 def elapsed(graph: Graph) -> float:

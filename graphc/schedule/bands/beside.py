@@ -50,25 +50,34 @@ def _reached(region: Region, members: frozenset[Node]) -> set[Node]:
     axes = [Axis(f"${k}", size) for k, size in enumerate(region.shape)]
     both = {axis.name for axis in axes[-2:]}
     found: set[Node] = set()
+    todo = [(operand, tuple(axis.position for axis in axes)) for operand in _operands(region)]
+    while todo:
+        node, index = todo.pop()
+        if node in found or node in members or not _is_worked_out(node):
+            continue
+        if both <= names_in(index):
+            found.add(node)
+            todo.extend(_reads(node, index))
+    return found
 
-    def look_at(node: Node, index: Index) -> None:
-        rule = node.op.lowering
-        if node in found or node in members or is_buffer(node) or is_literal(node):
-            return
-        if not isinstance(rule, Pointwise) or node.op.name in _LEAVES:
-            return
-        if not both <= names_in(index):
-            return
-        found.add(node)
 
-        def read(k: int, index: Index, where: Expr | None = None) -> Expr:
-            look_at(node.inputs[k], index)
-            return scalar.load("", 0, node.inputs[k].dtype)
+def _is_worked_out(node: Node) -> bool:
+    if is_buffer(node) or is_literal(node) or node.op.name in _LEAVES:
+        return False
+    return isinstance(node.op.lowering, Pointwise)
 
-        rule.element(node, index, read)
 
-    for operand in _operands(region):
-        look_at(operand, tuple(axis.position for axis in axes))
+def _reads(node: Node, index: Index) -> list[tuple[Node, Index]]:
+    """What the element at an index is made of, and where that is."""
+    rule = node.op.lowering
+    assert isinstance(rule, Pointwise)
+    found: list[tuple[Node, Index]] = []
+
+    def read(k: int, index: Index, where: Expr | None = None) -> Expr:
+        found.append((node.inputs[k], index))
+        return scalar.load("", 0, node.inputs[k].dtype)
+
+    rule.element(node, index, read)
     return found
 
 

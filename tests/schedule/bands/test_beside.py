@@ -83,12 +83,19 @@ def costly() -> list[gc.Tensor]:
     return [attention(bias)]
 
 
+def long() -> list[gc.Tensor]:
+    bias = noise()
+    for _ in range(1000):
+        bias = bias + 1
+    return [attention(bias)]
+
+
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
         (by_position, True), (in_two_layers, True), (by_a_hash, True), (reduced_elsewhere, True),
         (of_what_is_fed, True), (fetched, False), (sorted_elsewhere, False), (gathered, False),
-        (of_rows, False), (costly, False),
+        (of_rows, False), (costly, False), (long, False),
     ],
 )  # fmt: skip
 def test_what_bands_work_out(build: Callable[[], list[gc.Tensor]], expected: bool) -> None:
