@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import takewhile
 
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.nests import routines, sorting
+from graphc.codegen.nests.apart import emit_apart, may_be_apart
 from graphc.codegen.nests.extremes import combiner_for
 from graphc.codegen.nests.folds import Folds, to_state
 from graphc.codegen.nests.loops import Loops
@@ -43,7 +45,7 @@ class Statements:
     def __init__(self, elements: Elements, lanes: int, target: Target) -> None:
         self.elements = elements
         self.scopes = elements.scopes
-        self.lanes = lanes
+        self.lanes, self.target = lanes, target
         self.folds = Folds(elements)
         self.loops = Loops(self)
         self.products = Products(self, target)
@@ -63,7 +65,7 @@ class Statements:
                 case Combine():
                     self.folds.combine(statement)
                 case Loop():
-                    self.loop(statement)
+                    self._loop(statement, body)
                 case Fold():
                     self.folds.begin(statement)
                     self.emit(statement.body)
@@ -79,6 +81,18 @@ class Statements:
                     self.elements.value(statement.value)
                 case Turns() | Either():
                     self._control(statement)
+
+    def _loop(self, loop: Loop, body: Body) -> None:
+        """A loop in a body; a function of its own if a product comes before it."""
+        before = takewhile(lambda one: one is not loop, body)
+        if any(isinstance(one, Product) for one in before) and may_be_apart(loop):
+            emit_apart(self, loop)
+        else:
+            self.loop(loop)
+
+    def within(self, elements: Elements) -> Statements:
+        """The same for another function."""
+        return Statements(elements, self.lanes, self.target)
 
     def loop(self, loop: Loop, bounds: tuple[ir.Value, ir.Value] | None = None) -> None:
         """A loop over its axis, or over the part of it between two bounds."""
