@@ -23,9 +23,9 @@ from graphc.schedule.blocks import FIRST, block_reduce
 from graphc.schedule.groups import Fusion, Group, extended
 from graphc.schedule.keeping import LAID_OUT, is_packed, once_computed
 from graphc.schedule.links import Links, all_links
-from graphc.schedule.pieces import falls_apart
-from graphc.schedule.product_rows import rank_of_rows
-from graphc.schedule.roles import roles_of
+from graphc.schedule.products.pieces import falls_apart
+from graphc.schedule.products.roles import roles_of
+from graphc.schedule.products.rows import rank_of_rows
 
 #: Values computed by one kernel, and nodes in all its expressions.
 MOST_VALUES, MOST_NODES = 64, 400

@@ -11,7 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ops import ops
 from graphc.schedule.as_stored import is_turned
-from graphc.schedule.depthwise import is_in_place
+from graphc.schedule.products.depthwise import is_in_place
 
 #: Machine operations an element may cost and still be recomputed for a second reader.
 CHEAP = 6

@@ -14,19 +14,19 @@ from graphc.ops import ops
 from graphc.ops.windows import Windows
 from graphc.schedule.bands.cutting import Band, in_bands
 from graphc.schedule.bands.kernel import band_kernel
-from graphc.schedule.chains import chain_kernel
 from graphc.schedule.control import InLine, Parts, Prepared, is_held_by_loop
-from graphc.schedule.depthwise import is_in_place
 from graphc.schedule.fusion import fuse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Kernel, Launch, Schedule
 from graphc.schedule.library import library_kernel
 from graphc.schedule.ordered import scatter_kernel, sort_kernel
-from graphc.schedule.pieces import pieces_of
 from graphc.schedule.points import point_kernel
-from graphc.schedule.product_rows import product_rows_kernel
-from graphc.schedule.products import product_kernel
+from graphc.schedule.products.chains import chain_kernel
+from graphc.schedule.products.depthwise import is_in_place
+from graphc.schedule.products.kernel import product_kernel
+from graphc.schedule.products.pieces import pieces_of
+from graphc.schedule.products.rows import product_rows_kernel
 from graphc.schedule.reading import Buffer
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.scans import scan_kernel

@@ -17,7 +17,7 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Scratch
 from graphc.schedule.ordered import Made, around
 from graphc.schedule.points import nest
-from graphc.schedule.product_blocks import count, extent
+from graphc.schedule.products.blocks import count, extent
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Combine, Fold, Loop, Reduction, Statement, Store, Update
 

@@ -24,7 +24,7 @@ from graphc.ir.node import Node
 from graphc.schedule.alignment import without_ones
 from graphc.schedule.fusion import FEWEST_ROWS, MOST_IN_ROW, MOST_NODES, MOST_VALUES, grows_with
 from graphc.schedule.groups import Fusion, Group, extended
-from graphc.schedule.product_rows import rank_of_rows
+from graphc.schedule.products.rows import rank_of_rows
 from graphc.schedule.reasons import Separation, Why
 
 

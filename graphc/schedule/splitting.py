@@ -22,9 +22,9 @@ from graphc.passes.cse import share
 from graphc.schedule.as_stored import is_seen_turned, reduced_as_stored
 from graphc.schedule.bands.sums import Cut, cuts_of_uses
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
-from graphc.schedule.depthwise import in_chain, in_sums, is_chain, is_depthwise
 from graphc.schedule.deviations import written_out
-from graphc.schedule.parts import in_parts
+from graphc.schedule.products.depthwise import in_chain, in_sums, is_chain, is_depthwise
+from graphc.schedule.products.parts import in_parts
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
 FEWEST = 1 << 12

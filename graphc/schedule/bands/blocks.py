@@ -6,7 +6,7 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize
 from graphc.schedule.bands.cutting import Band
-from graphc.schedule.product_blocks import count, extent
+from graphc.schedule.products.blocks import count, extent
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Loop, Statement
 

@@ -21,8 +21,8 @@ from graphc.schedule.bands.steps import Step, lives, steps_of
 from graphc.schedule.bands.wide import Parts, Use
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel, Scratch, Workspace
+from graphc.schedule.products.roles import symbols_in
 from graphc.schedule.reading import Buffer, Builder, Held
-from graphc.schedule.roles import symbols_in
 from graphc.schedule.stages import Stages
 from graphc.schedule.statements import Axis, Loop, Product, Statement, Store
 

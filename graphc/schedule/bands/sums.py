@@ -18,7 +18,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.schedule.bands.wide import all_regions
-from graphc.schedule.parts import cut
+from graphc.schedule.products.parts import cut
 
 #: How many stacks, or parts of them, there should be, and the rows of a part at least.
 TASKS, FEWEST_ROWS = 8, 64

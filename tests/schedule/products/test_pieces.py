@@ -16,7 +16,7 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.windows import counted
 from graphc.runtime.reference import evaluate
-from graphc.schedule.pieces import pieces_of
+from graphc.schedule.products.pieces import pieces_of
 from graphc.schedule.statements import Product
 from tests.codegen.products.checking import Checked, Given, b, constant, relu, spread
 from tests.codegen.targets import chosen

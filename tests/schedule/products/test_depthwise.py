@@ -15,8 +15,8 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.windows import counted
 from graphc.schedule import splitting
-from graphc.schedule.depthwise import is_chain, is_depthwise, is_in_place
 from graphc.schedule.keeping import once_computed
+from graphc.schedule.products.depthwise import is_chain, is_depthwise, is_in_place
 from graphc.schedule.splitting import split_reductions
 from tests.codegen.products.checking import Checked, Given, b, relu, spread
 from tests.codegen.products.test_image import windows

@@ -14,7 +14,7 @@ from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.groups import Fusion
-from graphc.schedule.pieces import frame_of, has_terms, pieces_of
+from graphc.schedule.products.pieces import frame_of, has_terms, pieces_of
 from graphc.schedule.reading import Builder
 from graphc.schedule.statements import Axis
 

@@ -19,11 +19,11 @@ from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_packed
 from graphc.schedule.kernel import Kernel, Scratch
-from graphc.schedule.pieces import falls_apart
-from graphc.schedule.product_blocks import may_be_whole, whole_rows
-from graphc.schedule.products import Side, is_apart, joined, operands_at, steps_of
+from graphc.schedule.products.blocks import may_be_whole, whole_rows
+from graphc.schedule.products.kernel import Side, is_apart, joined, operands_at, steps_of
+from graphc.schedule.products.pieces import falls_apart
+from graphc.schedule.products.roles import Roles, roles_of
 from graphc.schedule.reading import Buffer, Builder, Held
-from graphc.schedule.roles import Roles, roles_of
 from graphc.schedule.rows import Rows
 from graphc.schedule.statements import Axis, Combine, Loop, Product, Statement, Store
 

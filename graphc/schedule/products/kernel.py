@@ -23,11 +23,11 @@ from graphc.schedule.blocks import BLOCK, blocks_of
 from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
-from graphc.schedule.pieces import falls_apart, frame_of, has_terms, pieces_of
 from graphc.schedule.points import nest
-from graphc.schedule.product_blocks import block_sizes, count, even, extent
+from graphc.schedule.products.blocks import block_sizes, count, even, extent
+from graphc.schedule.products.pieces import falls_apart, frame_of, has_terms, pieces_of
+from graphc.schedule.products.roles import Roles, roles_of
 from graphc.schedule.reading import Buffer, Builder
-from graphc.schedule.roles import Roles, roles_of
 from graphc.schedule.statements import (
     Axis,
     Combine,

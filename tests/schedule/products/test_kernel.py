@@ -16,7 +16,7 @@ from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.keeping import FEWEST, is_packed
 from graphc.schedule.statements import Loop, Product, Store
-from tests.schedule.product_kernels import PRODUCT_KERNELS
+from tests.schedule.products.product_kernels import PRODUCT_KERNELS
 from tests.schedule.programs import kernels_of, parsed, scheduled
 
 m, k, n = (symbol(name) for name in "mkn")

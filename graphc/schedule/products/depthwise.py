@@ -31,7 +31,7 @@ from graphc.ops.covering import covers
 from graphc.ops.declaring import scalar_like
 from graphc.ops.pooling import MOST, at_place
 from graphc.ops.windows import Windows, places
-from graphc.schedule.parts import LATE, never
+from graphc.schedule.products.parts import LATE, never
 
 #: Elements from which on a row fills vectors by itself.
 LONG = 17

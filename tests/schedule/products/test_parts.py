@@ -12,7 +12,7 @@ from graphc.ir.dims import symbol
 from graphc.ir.dtypes import DType, float32, float64, int32
 from graphc.ir.node import Node
 from graphc.ops import ops
-from graphc.schedule.parts import PARTS, in_parts
+from graphc.schedule.products.parts import PARTS, in_parts
 from tests.codegen.products.checking import Checked, Given, constant, plus, turned
 
 m, k, n = (symbol(name) for name in "mkn")

@@ -19,8 +19,8 @@ from graphc.ir.lowering import Piece
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
-from graphc.schedule.pieces import has_terms, pieces_of
 from graphc.schedule.points import nest
+from graphc.schedule.products.pieces import has_terms, pieces_of
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
     Combine,

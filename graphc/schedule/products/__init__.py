@@ -1,0 +1,1 @@
+"""Sums of products: their rows and columns, blocks, parts and pieces, and what is none at all."""
