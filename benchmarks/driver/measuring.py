@@ -22,8 +22,9 @@ from benchmarks.workload import Array, Workload
 
 #: Calls before results are compared; a state shows by then whether it moves as it should.
 _CALLS, _STATEFUL_CALLS = 1, 5
-#: Seconds for threads of the program before, which may wait actively, to go to sleep.
-_PAUSE = 0.02
+#: Seconds for threads of the program before to go to sleep: those of OpenBLAS wait actively for a
+#: tenth of one, and whoever came next would share a core with them.
+_PAUSE = 0.2
 
 Notify = Callable[[str], None]
 
