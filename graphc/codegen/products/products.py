@@ -310,6 +310,8 @@ class Emission:
         axes, strip, true = self._lines(), cast(Size, 0), cast(Size, 0)
         for axis, wide in zip(axes, self._widths(), strict=True):
             strip, true = strip * wide + axis.position, true * axis.extent + axis.position
+        # nothing varies along a single position, so it is no loop over vectors
+        axes = tuple(axis for axis in axes if axis.extent != 1) or axes[:1]
         moved = self._corner(row, I64(0))
         moved[self.product.row.name] += dims.symbol("strip.row", self.strip_rows - 1)
         moved[self.product.column.name] += true

@@ -206,3 +206,13 @@ def test_pictures_taken_together(name: str, batch: Any, target: Any) -> None:
     run = Checked(x.nodes, outputs, target)
     for size in (0, 1, 3, 40) if batch is b else (batch,):
         run({"b": size} if batch is b else {}, most=2)
+
+
+def test_pieces_of_one_column_a_line_store_nothing_beside_it() -> None:
+    """Of a picture one element wide: the middle residue has a single position in each line."""
+    given = Given()
+    x, w = given(1, 1, 20, 1), given(1, 8, 3, 3)
+    result = ops.convolution_input(
+        x, w, strides=(1, 2), low=(0, 0), high=(0, 0), dilations=(1, 1), shape=(22, 3)
+    )
+    Checked(given.nodes, [result])()
