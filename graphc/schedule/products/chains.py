@@ -72,7 +72,7 @@ class _Chains:
             for k in range(height):
                 row = (first + height * lines.position + k,) if outer else ()
                 body += self._element(piece, turn, (*start, *row, along.position), is_long)
-            inner = (Loop(along, tuple(body), vector=True),)
+            inner = (Loop(along, tuple(body), vector=last != 1),)  # else a vector would be stored
             loops = (one for one in (*turns, *around, lines) if one.extent != 1)
             yield from nest(tuple(loops), inner, vector=False)
 

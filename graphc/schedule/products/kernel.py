@@ -166,7 +166,8 @@ class _Blocks:
         if not has_terms(piece):
             nothing = scalar.const(0, self.node.dtype)
             body = self._body(index, nothing, 0)
-            return nest(*collapse((*turns, *rows, *columns), body))
+            axes, body = collapse((*turns, *rows, *columns), body)
+            return nest(axes, body, vector=bool(axes) and axes[-1].extent != 1)
         depth = tuple(builder.axis(size) for size in piece.extents(own))
         steps = tuple(axis.position for axis in depth)
         left, right = piece.operands(turn, own, steps, builder.reader(self.node))

@@ -73,6 +73,16 @@ def test_what_is_done_with_results_is_done_where_they_belong(title: str) -> None
         run({"b": batch}, most=3)
 
 
+def test_pieces_of_one_column_that_are_no_products() -> None:
+    """Cotangents of one number have no columns; what is stored once a line is no vector."""
+    x = Given(float64)
+    three = ops.constant(value=np.asarray(3.0))
+    g = ops.broadcast_to(three, shape=(2, 64, 28, 1))
+    attrs = {"strides": (1, 2), "low": (0, 0), "high": (0, 0), "dilations": (1, 1)}
+    run = Checked(x.nodes, [ops.convolution_input(g, x(64, 32, 3, 3), **attrs, shape=(30, 3))])
+    run({}, most=3)
+
+
 def test_sizes_that_are_symbols() -> None:
     """Padding that follows from a size, as of "same", leaves it open which residues come first."""
     x, h = Given(float32), symbol("h")
