@@ -73,13 +73,15 @@ def _run(first: Size, most: int, fewest: int) -> Size:
 
 def _is_long(results: int, extents: tuple[Size, ...]) -> bool:
     first, rest = extents[0], dims.product(extents[1:])
+    if isinstance(first, int) and first < PARTS:
+        return False
     if not isinstance(rest, int):
         return True
     if not isinstance(first, int):
         return results * rest >= FEWEST_EACH
     if results > FEW_RESULTS and rest * first < LONG:
         return False
-    return first >= PARTS and results * rest * first >= FEWEST
+    return results * rest * first >= FEWEST
 
 
 @cache

@@ -78,7 +78,8 @@ def roles_of(node: Node, fusion: Fusion) -> Roles | None:
     depth = [builder.axis(size) for size in piece.extents((0,) * len(shape))]
     index, inner = (tuple(axis.position for axis in some) for some in (axes, depth))
     operands = piece.operands((0,) * len(piece.turns), index, inner, builder.reader(node))
-    left, right = (symbols_in(operand) for operand in operands)
+    counted = frozenset().union(*map(dims.symbols, piece.extents(index)))  # parts differ in depth
+    left, right = (symbols_in(operand) | counted for operand in operands)
     found: dict[tuple[bool, bool], list[int]] = {}
     for k, axis in enumerate(axes):
         if axis.extent != 1:

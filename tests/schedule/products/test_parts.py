@@ -23,7 +23,7 @@ def product(rows: Any, depth: Any, columns: Any, dtype: DType = float32) -> Node
     return ops.matmul(left, ops.placeholder(shape=(depth, columns), dtype=dtype))
 
 
-def weights_of(batch: Any, size: int, outputs: int = 8) -> Node:
+def weights_of(batch: Any, size: Any, outputs: int = 8) -> Node:
     """The gradient of a convolution's weights: depth is a batch and an image."""
     x = ops.placeholder(shape=(batch, 3, size + 2), dtype=float32)
     g = ops.placeholder(shape=(batch, outputs, size), dtype=float32)
@@ -52,6 +52,7 @@ def weights_of(batch: Any, size: int, outputs: int = 8) -> Node:
         (weights_of(n, 300), True),
         (weights_of(n, 200), False),
         (weights_of(7, 100_000), False),
+        (weights_of(7, m), False),
         (weights_of(8, 100_000), True),
     ],
 )
@@ -120,6 +121,16 @@ def test_convolutions(batch: Any) -> None:
     run = Checked(x.nodes, outputs)
     for size in (0, 1, 7, 8, 9, 21) if batch is n else (77,):
         run({"n": size} if batch is n else {}, most=2)
+
+
+def test_parts_differ_in_depth_even_where_one_operand_is_a_number() -> None:
+    """Then only the other one depends on the part; it is not one of the columns for that."""
+    x, three = Given(float32), ops.constant(value=np.asarray(3, np.float32))
+    g = ops.broadcast_to(three, shape=(n, 1, m))
+    attrs = {"strides": (1,), "low": (0,), "high": (0,), "dilations": (1,), "shape": (4,)}
+    run = Checked(x.nodes, [ops.convolution_weights(x(n, 32, m + 3), g, **attrs)])
+    for sizes in ({"n": 1, "m": 1}, {"n": 9, "m": 60}, {"n": 30, "m": 7}):
+        run(sizes, most=3)
 
 
 def test_infinities_of_other_parts_stay_there() -> None:
