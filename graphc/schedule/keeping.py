@@ -79,8 +79,9 @@ def once_computed(
             1 + sum(size[0] for size in sizes),
             1 + max((s[1] for s in sizes), default=0),
         )
-        reason = _reason(node, users[node], node in outputs, cost[node], weight[node])
-        reason = reason or laid_out.get(node)
+        reason = laid_out.get(node) or _reason(
+            node, users[node], node in outputs, cost[node], weight[node]
+        )
         if reason and node not in inline and (reason != _CHECKS or node not in repeating):
             reasons[node] = reason
     return reasons, {node: nodes for node, (nodes, _) in weight.items()}

@@ -78,11 +78,12 @@ def test_it_is_taken_as_it_lies(title: str) -> None:
     np.testing.assert_allclose(found, expected(*arrays), rtol=1e-4, atol=1e-4)
 
 
-def test_others_are_laid_out_first() -> None:
+@pytest.mark.parametrize("is_fetched", [False, True])
+def test_others_are_laid_out_first(is_fetched: bool) -> None:
     """What is read turned along rows, beside what is not, has a kernel that turns it in tiles."""
     view = turned(X)
     result = ops.sum(ops.mul(view, Y), axes=(1,))
-    graph = extract("g", [result])
+    graph = extract("g", [result, view] if is_fetched else [result])
     reasons = fused(graph).reasons
     assert [reason for node, reason in reasons.items() if node.op is ops.permute_dims] == [
         "is laid out by rows for sum"
