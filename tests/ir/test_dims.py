@@ -363,6 +363,9 @@ def test_bounded_symbols_are_loop_positions() -> None:
     k = symbol("k", 4 * n - 1)
     assert is_within(floordiv(k, 4), n)
     assert not is_within(floordiv(k, 4), n - 1)
+    within = symbol("r", 4 * n - 32 * i - 1)
+    assert is_within(8 * i + floordiv(within, 4), n)
+    assert not is_within(8 * i + floordiv(within, 4), n - 1)
     assert (4 * i + j) // 4 == i
     assert (4 * i + j) % 4 == j
     assert not is_within(i + 1, n)

@@ -303,12 +303,26 @@ def minimum(left: Size, right: Size) -> Size:
 
 
 def is_within(dim: Size, bound: Size) -> bool:
-    """Whether 0 <= dim < bound is certain."""
-    if isinstance(dim, Dim) and tuple(dim.terms.values()) == (1,):
-        (atoms,) = dim.terms
-        if len(atoms) == 1 and isinstance(atoms[0], Quotient):
-            return is_within(atoms[0].numerator, bound * atoms[0].denominator)
+    """Whether 0 <= dim < bound is certain.
+
+    A sum with a quotient, x + n//d, is so if x*d + n is within bound*d.
+    """
+    quotient = _plain_quotient(dim)
+    if quotient is not None:
+        rest = dim - of_atom(quotient)
+        whole = rest * quotient.denominator + quotient.numerator
+        if is_within(whole, bound * quotient.denominator):
+            return True
     return is_nonnegative(dim) and is_nonnegative(bound - 1 - dim)
+
+
+def _plain_quotient(dim: Size) -> Quotient | None:
+    """A quotient that is a term of the dim."""
+    if isinstance(dim, Dim):
+        for monomial, factor in dim.terms.items():
+            if factor == 1 and len(monomial) == 1 and isinstance(monomial[0], Quotient):
+                return monomial[0]
+    return None
 
 
 def is_nonnegative(dim: Size) -> bool:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import strategies
 
 from graphc.compiler import compile_graph
-from graphc.ir.dtypes import DType, float32, float64
+from graphc.ir.dtypes import DType, float32, float64, int64
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.schedule.statements import Product
-from tests.codegen.products.checking import Given, b, k, known, m
+from tests.codegen.products.checking import Checked, Given, b, k, known, m
 from tests.codegen.products.test_reduced_rows import bits
 from tests.codegen.products.test_same_bits import numbers
 from tests.codegen.running import Program
@@ -211,6 +211,18 @@ def test_rows_of_all_kinds(
     both = Both(build, follow)
     for rows in (1, 70, 300):
         both.check({"m": rows, "b": 1 + rows // 70})
+
+
+@pytest.mark.parametrize("rows", [m, 16])
+def test_an_element_of_rows_of_several_dims(rows: Any) -> None:
+    """Wherever it is, less a number of its row, as in a cross-entropy."""
+    x = Given()
+    total, which = ops.matmul(x(rows, 64, 40), x(40, 50)), x(rows, 64, 1, dtype=int64)
+    away = ops.sub(total, spread_over(ops.max(total, axes=(2,)), total))
+    every = ops.sum(away, axes=(2,))
+    places = [ops.iota(shape=which.shape, axis=axis, dtype=int64) for axis in (0, 1)]
+    found = ops.gather(away, *places, which, axes=(0, 1, 2), position=0)
+    Checked(x.nodes, [ops.sub(found, ops.reshape(every, shape=which.shape))])({"m": 9})
 
 
 @pytest.mark.parametrize("build", [two_rows, formula])
