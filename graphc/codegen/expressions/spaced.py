@@ -30,11 +30,10 @@ def spacing(elements: Elements, offset: Size) -> int:
     return step if isinstance(step, int) and abs(step) <= MOST_APART else 0
 
 
-def phase(elements: Elements, offset: Size) -> int:
+def phase(offset: Size, step: int) -> int:
     """Which of the elements between two lanes this is, counted from a multiple of the step."""
-    step = abs(spacing(elements, offset))
     constant = offset if isinstance(offset, int) else offset.terms.get((), 0)
-    return constant % step if step else 0
+    return constant % abs(step) if step else 0
 
 
 def spaced_row(elements: Elements, expr: Expr, where: ir.Value | None, scope: Scope) -> ir.Value:
@@ -42,11 +41,8 @@ def spaced_row(elements: Elements, expr: Expr, where: ir.Value | None, scope: Sc
 
     What lies between is loaded too, once for all who want of it.
     """
-    step, which, source = (
-        spacing(elements, expr.offset),
-        phase(elements, expr.offset),
-        str(expr.source),
-    )
+    step, source = spacing(elements, expr.offset), str(expr.source)
+    which = phase(expr.offset, step)
     first = expr.offset - which
     if step < 0 or not _is_inside(elements, first, step, source):
         return _picked(elements, expr, where, scope.builder)

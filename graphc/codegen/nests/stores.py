@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from llvmlite import ir
 
-from graphc.codegen.expressions.access import store_row, to_memory
+from graphc.codegen.expressions.access import CLOSE, store_row, to_memory
 from graphc.codegen.expressions.elements import Elements
-from graphc.codegen.expressions.spaced import phase, spacing
+from graphc.codegen.expressions.spaced import MOST_APART, phase
 from graphc.codegen.expressions.strides import put_together
 from graphc.codegen.nests.chains import emit_chains
 from graphc.codegen.values import I64, memory_type, splat
@@ -19,7 +19,7 @@ from graphc.schedule.statements import Store
 def emit_stores(elements: Elements, stores: Sequence[Store]) -> None:
     """Stores one after another, none of which any of the others reads.
 
-    In a full window, those to every element of neighbouring short rows become stores of rows.
+    Those to every element of neighbouring short rows become stores of rows.
     """
     emit_chains(elements, [store.value for store in stores])
     values = [elements.value(store.value) for store in stores]
@@ -37,14 +37,14 @@ def _together(elements: Elements, stores: Sequence[Store]) -> list[list[int]]:
     groups: dict[tuple[str, Size], dict[int, int]] = {}
     places: list[tuple[str, Size]] = []
     for number, store in enumerate(stores):
-        which = phase(elements, store.offset)
+        which = phase(store.offset, _gap(elements, store.offset))
         base = (store.target, store.offset - which)
         groups.setdefault(base, {})[which] = number
         places.append(base)
     found: list[list[int]] = []
     for number, store in enumerate(stores):
         group = groups[places[number]]
-        step = spacing(elements, store.offset)
+        step = _gap(elements, store.offset)
         if step > 1 and len(group) == step:
             found += [[group[k] for k in range(step)]] if group[0] == number else []
         else:
@@ -52,15 +52,28 @@ def _together(elements: Elements, stores: Sequence[Store]) -> list[list[int]]:
     return found
 
 
+def _gap(elements: Elements, offset: Size) -> int:
+    """How far lanes lie apart, if evenly, upwards, and no further than rows reach; else 0."""
+    window = elements.scopes.window
+    if window is None or window.is_single:
+        return 0
+    step = elements.step(offset)
+    most = MOST_APART if window.mask is None else CLOSE
+    return step if isinstance(step, int) and 0 < step <= most else 0
+
+
 def _store_rows(elements: Elements, target: str, offset: Size, values: list[ir.Value]) -> None:
     """Columns, the first of which begins at the offset, as rows."""
     builder = elements.builder
     pointer, dtype = elements.buffers[target]
-    assert elements.scopes.window is not None
-    lanes = elements.scopes.window.lanes
+    window = elements.scopes.window
+    assert window is not None
+    lanes, masks = window.lanes, [window.mask] * len(values)
+    if window.mask is not None:
+        masks = put_together(builder, masks)
     columns = [splat(builder, to_memory(builder, dtype, value), lanes) for value in values]
     start = builder.gep(pointer, [elements.size(offset)], source_etype=memory_type(dtype))
-    for k, row in enumerate(put_together(builder, columns)):
+    for k, (row, mask) in enumerate(zip(put_together(builder, columns), masks, strict=True)):
         place = ir.Constant(I64, k * lanes)
         address = builder.gep(start, [place], source_etype=memory_type(dtype))
-        store_row(builder, row, address, None, dtype.itemsize)
+        store_row(builder, row, address, mask, dtype.itemsize)

@@ -10,12 +10,13 @@ loops instead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from dataclasses import replace
+from itertools import chain, product
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
-from graphc.ir.lowering import Piece
+from graphc.ir.lowering import Piece, Read
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
@@ -53,25 +54,29 @@ class _Chains:
         block = self.builder.axis(dims.product(lead))
         place = delinearize(block.position, lead)
         body = [
-            statement for piece in pieces_of(self.node) for statement in self._piece(piece, place)
+            statement
+            for pieces in _neighbours(pieces_of(self.node))
+            for statement in self._pieces(pieces, place)
         ]
         return self.builder.kernel((Loop(block, tuple(body)),), parallel=True)
 
-    def _piece(self, piece: Piece, place: Index) -> Iterator[Statement]:
-        """All lines of a piece."""
-        axis = self.builder.axis
+    def _pieces(self, pieces: list[Piece], place: Index) -> Iterator[Statement]:
+        """All lines of pieces whose elements are neighbours along them."""
+        axis, piece = self.builder.axis, pieces[0]
         turns = tuple(map(axis, piece.turns))
         turn = tuple(one.position for one in turns)
         *outer, last = piece.shape[-self.rank :]
         around, count = tuple(map(axis, outer[:-1])), outer[-1] if outer else 1
         start = (*place, *(one.position for one in around))
-        is_long = _terms(piece) > MOST_TERMS
-        for first, several, height in [(0, count, 1)] if is_long else _heights(count):
+        is_long, whole = max(map(_terms, pieces)) > MOST_TERMS, (0, count, 1)
+        for first, several, height in _heights(count, len(pieces)) if not is_long else [whole]:
             lines, along = axis(several), axis(last)
             body: list[Statement] = []
             for k in range(height):
                 row = (first + height * lines.position + k,) if outer else ()
-                body += self._element(piece, turn, (*start, *row, along.position), is_long)
+                own = (*start, *row, along.position)
+                for one in pieces:
+                    body += self._element(one, turn, own, is_long)
             inner = (Loop(along, tuple(body), vector=last != 1),)  # else a vector would be stored
             loops = (one for one in (*turns, *around, lines) if one.extent != 1)
             yield from nest(tuple(loops), inner, vector=False)
@@ -113,19 +118,51 @@ class _Chains:
         return total
 
 
+def _neighbours(pieces: tuple[Piece, ...]) -> list[list[Piece]]:
+    """Pieces whose elements are at the same places but along the last dim, of equal number."""
+    found: dict[object, list[Piece]] = {}
+    for piece in chain.from_iterable(map(_turns_apart, pieces)):
+        place = piece.at((0,) * len(piece.turns), (0,) * len(piece.shape))
+        found.setdefault((piece.turns, piece.shape, place[:-1]), []).append(piece)
+    return list(found.values())
+
+
+def _turns_apart(piece: Piece) -> list[Piece]:
+    """A piece for each of its few turns along the last dim."""
+    if not piece.turns or not 1 < piece.turns[-1] <= MOST:
+        return [piece]
+    return [_in_turn(piece, k) for k in range(piece.turns[-1])]
+
+
+def _in_turn(piece: Piece, last: int) -> Piece:
+    def operands(turn: Index, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+        return piece.operands((*turn[:-1], last), index, inner, read)
+
+    return replace(
+        piece,
+        turns=(*piece.turns[:-1], 1),
+        at=lambda turn, index: piece.at((*turn[:-1], last), index),
+        operands=operands,
+    )
+
+
 def _terms(piece: Piece) -> int:
     """How many terms an element of a piece has; more than the most if that is unknown."""
     terms = dims.product(piece.extents((0,) * len(piece.shape)))
     return terms if isinstance(terms, int) else MOST_TERMS + 1
 
 
-def _heights(count: Size) -> list[tuple[Size, Size, int]]:
-    """Loops over lines: where each begins, how many turns it has, and the lines of a turn."""
+def _heights(count: Size, several: int) -> list[tuple[Size, Size, int]]:
+    """Loops over lines: where each begins, how many turns it has, and the lines of a turn.
+
+    Fewer are taken together where `several` elements of each line are.
+    """
+    fewest, most = max(1, FEWEST // several), max(1, MOST // several)
     if isinstance(count, int):
-        height = min(range(FEWEST, MOST + 1), key=lambda n: (count % n, -n)) if count > MOST else 0
+        height = min(range(fewest, most + 1), key=lambda n: (count % n, -n)) if count > most else 0
         height = height or max(count, 1)
         whole = count // height
         found: list[tuple[Size, Size, int]] = [(0, whole, height)]
         return found + [(height * whole, 1, count % height)] * (count % height > 0)
-    groups = dims.floordiv(count, FEWEST)
-    return [(0, groups, FEWEST), (FEWEST * groups, count - FEWEST * groups, 1)]
+    groups = dims.floordiv(count, fewest)
+    return [(0, groups, fewest), (fewest * groups, count - fewest * groups, 1)]

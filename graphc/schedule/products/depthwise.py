@@ -1,9 +1,8 @@
 """Depthwise convolutions without a product, which would have a single row.
 
 The result, and the derivative by data, are chains of multiply-adds over the places of a window, in
-the order of a product and begun at 0 as it is, so the bits are a product's. Most have a kernel of
-their own (`chains.py`). In the derivative with a stride, an element reads the few windows that
-contain it, each with its own weight: elementwise work.
+the order of a product and begun at 0 as it is, so the bits are a product's. They have kernels of
+their own (`chains.py`).
 
 In the derivative by weights a channel has one number for each place of a window, summed over the
 whole batch: too few for a tile's rows or columns. Each is a sum over positions, and those of
@@ -27,8 +26,6 @@ from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops import ops
 from graphc.ops.algebra import mul
-from graphc.ops.covering import covers
-from graphc.ops.declaring import scalar_like
 from graphc.ops.pooling import MOST, at_place
 from graphc.ops.windows import Windows, places
 from graphc.schedule.products.parts import LATE, never
@@ -75,9 +72,7 @@ def is_chain(node: Node) -> bool:
 
 
 def in_chain(node: Node) -> Node:
-    """Such a node as chains: a kernel's own, or written out for every element."""
-    if _is_covered(node):
-        return _covered(node)
+    """Such a node as chains, which its kernel makes."""
     rank = Windows.of(node).rank
     type_ = TensorType(node.dtype, (*node.shape[: -rank - 1], *node.shape[-rank:]))
     made = Node(_chain_of(node.op), node.inputs, node.attrs, type_, None, node.location)
@@ -141,67 +136,3 @@ def _count(kernel: Shape) -> int:
     """How many places a window has; more than `MANY` if that is unknown."""
     count = dims.product(kernel)
     return count if isinstance(count, int) else MANY + 1
-
-
-def _is_covered(node: Node) -> bool:
-    """Whether it is a derivative with a stride, of which each element is in few windows."""
-    windows, kernel = Windows.of(node), node.inputs[1].shape[-Windows.of(node).rank :]
-    if node.op is ops.convolution or set(windows.strides) == {1} or _count(kernel) > MOST:
-        return False
-    padded = all(isinstance(low, int) and low >= 0 for low in windows.low)
-    return padded and set(windows.dilations) == {1}
-
-
-def _covered(node: Node) -> Node:
-    """Such a node written out."""
-    other, weights = node.inputs
-    windows = Windows.of(node)
-    kernel = tuple(int(n) for n in weights.shape[-windows.rank :])
-    attrs = {**windows.attrs, "kernel": kernel, "shape": node.shape[-windows.rank :]}
-    total = scalar_like(node, 0)
-    for back in covers(windows, kernel):
-        window = ops.covering_window(other, **attrs, back=back)
-        total = ops.fma(_covering_weight(node, windows, back), window, total)
-    return total
-
-
-def _covering_weight(node: Node, windows: Windows, back: tuple[int, ...]) -> Node:
-    """For each element the weight with which it is in the window so far back."""
-    weights, rank, found = node.inputs[1], windows.rank, node.inputs[1]
-    lead = len(weights.shape) - rank
-    for axis, (k, stride, low, size) in enumerate(
-        zip(back, windows.strides, windows.low, node.shape[-rank:], strict=True), start=lead
-    ):
-        found = _along(found, axis, k * stride, stride, low, size)
-    return _for_all(found, node, rank)
-
-
-def _along(weights: Node, axis: int, first: int, stride: int, low: Size, size: Size) -> Node:
-    """Weights from the first one on, in turn for the elements of an axis, behind its padding."""
-    shape, count = weights.shape, weights.shape[axis]
-    start = (*(0,) * axis, first, *(0,) * (len(shape) - axis - 1))
-    there = min(stride, int(count) - first)
-    some = _part(weights, start, (*shape[:axis], there, *shape[axis + 1 :]))
-    if stride == 1:
-        return some
-    none = (0,) * len(shape)
-    more = (*(0,) * axis, stride - there, *(0,) * (len(shape) - axis - 1))
-    if there < stride:
-        some = ops.pad(some, low=none, high=more, value=0.0)
-    times = dims.floordiv(size + low + stride - 1, stride)
-    turns = ops.reshape(some, shape=(*shape[:axis], 1, stride, *shape[axis + 1 :]))
-    turns = ops.broadcast_to(turns, shape=(*shape[:axis], times, stride, *shape[axis + 1 :]))
-    line = ops.reshape(turns, shape=(*shape[:axis], times * stride, *shape[axis + 1 :]))
-    behind = (*(0,) * axis, low, *(0,) * (len(shape) - axis - 1))
-    return _part(line, behind, (*shape[:axis], size, *shape[axis + 1 :]))
-
-
-def _part(node: Node, start: Shape, shape: Shape) -> Node:
-    return ops.slice(node, start=start, step=(1,) * len(start), shape=shape)
-
-
-def _for_all(weights: Node, node: Node, rank: int) -> Node:
-    """Weights of groups, one output and one channel, for each element of the batch."""
-    lead = len(weights.shape) - rank
-    single = ops.reshape(weights, shape=(*weights.shape[: lead - 1], *weights.shape[lead:]))
-    return ops.broadcast_to(single, shape=node.shape)

@@ -16,8 +16,10 @@ from graphc.ops import ops
 from graphc.ops.windows import counted
 from graphc.schedule import splitting
 from graphc.schedule.keeping import once_computed
-from graphc.schedule.products.depthwise import is_chain, is_depthwise, is_in_place
+from graphc.schedule.lowering import prepared, schedule
+from graphc.schedule.products.depthwise import is_chain, is_depthwise
 from graphc.schedule.splitting import split_reductions
+from graphc.schedule.statements import Loop, Store
 from tests.codegen.products.checking import Checked, Given, b, relu, spread
 from tests.codegen.products.test_image import windows
 from tests.codegen.targets import chosen
@@ -150,16 +152,13 @@ def test_other_products_stay() -> None:
         assert not is_chain(build(Given(int32), "pictures"))
 
 
-def test_few_windows_of_an_element_are_elementwise_work() -> None:
+def test_neighbours_along_lines_are_one_loop() -> None:
+    """Columns of all residues are stored in one loop, whose stores become whole rows."""
     x = Given(float32)
-    for title, others, is_elementwise in (
-        ("strides", {}, True),
-        ("strides", {"low": (-1, 0)}, False),
-        ("pictures", {}, False),
-        ("large windows, strides", {}, False),
-    ):
-        graph = split_reductions(extract("test", [by_data(x, title, **others)]))
-        assert any(is_in_place(node) for node in graph.nodes) is not is_elementwise
+    launch, *_ = schedule(*prepared(extract("test", [by_data(x, "strides")]))).launches
+    loops = [loop for loop in launch.kernel.statements() if isinstance(loop, Loop) and loop.vector]
+    stores = [sum(isinstance(one, Store) for one in loop.body) for loop in loops]
+    assert stores and all(count % 2 == 0 for count in stores)
 
 
 def test_sizes_that_are_symbols() -> None:
