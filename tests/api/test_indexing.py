@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import graphc as gc
@@ -55,31 +55,26 @@ def _check(key: tuple[Any, ...], declared: tuple[Any, ...]) -> None:
         np.testing.assert_array_equal(compute_values(result, {x: data}), data[key], strict=True)
 
 
-@settings(deadline=None)
 @given(keys(SHAPE, arrays=False))
 def test_basic_indexing_of_known_dims(key: tuple[Any, ...]) -> None:
     _check(key, SHAPE)
 
 
-@settings(deadline=None)
 @given(keys(SHAPE, arrays=False))
 def test_basic_indexing_of_dims_known_when_fed(key: tuple[Any, ...]) -> None:
     _check(key, ("a", 3, "b", "c"))
 
 
-@settings(deadline=None)
 @given(keys(SHAPE, arrays=True))
 def test_index_arrays_with_known_dims(key: tuple[Any, ...]) -> None:
     _check(key, SHAPE)
 
 
-@settings(deadline=None)
 @given(keys(SHAPE, arrays=True))
 def test_index_arrays_with_dims_known_when_fed(key: tuple[Any, ...]) -> None:
     _check(key, ("a", "b", 5, "c"))
 
 
-@settings(deadline=None)
 @given(keys(SHAPE, arrays=True))
 def test_gradients_of_indexing_count_how_often_an_element_is_read(key: tuple[Any, ...]) -> None:
     with gc.Graph():

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import graphc as gc
@@ -16,7 +16,6 @@ STEPS = st.none() | st.integers(-4, 4).filter(bool)
 SLICES = st.builds(slice, BOUNDS, BOUNDS, STEPS)
 
 
-@settings(deadline=None)
 @given(SLICES, st.integers(0, 7))
 def test_known_dims_are_sliced_as_python_does(key: slice, size: int) -> None:
     span = span_of("index", key, size)
@@ -26,7 +25,6 @@ def test_known_dims_are_sliced_as_python_does(key: slice, size: int) -> None:
     assert positions == list(range(size))[key]
 
 
-@settings(deadline=None)
 @given(SLICES)
 def test_dims_known_when_fed_are_sliced_as_python_does(key: slice) -> None:
     span = span_of("index", key, symbol("n"))
@@ -35,7 +33,6 @@ def test_dims_known_when_fed_are_sliced_as_python_does(key: slice) -> None:
         assert [start + k * span.step for k in range(count)] == list(range(size))[key]
 
 
-@settings(deadline=None)
 @given(SLICES)
 def test_the_first_of_some_positions_can_be_read(key: slice) -> None:
     span = span_of("index", key, symbol("n"))

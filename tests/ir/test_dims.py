@@ -90,7 +90,7 @@ def _grow(inner: st.SearchStrategy[Both]) -> st.SearchStrategy[Both]:
 
 sizes = st.recursive(leaves, _grow, max_leaves=8)
 feeds = st.fixed_dictionaries({name: st.integers(0, 12) for name in NAMES})
-laws = settings(max_examples=300, deadline=None)
+laws = settings(max_examples=300)
 
 
 @laws

@@ -105,7 +105,7 @@ guards_strategy = st.lists(
 FEEDS = [dict(zip("abc", sizes, strict=True)) for sizes in itertools.product(range(5), repeat=3)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(guards_strategy)
 def test_normal_forms_are_equal_wherever_the_guards_hold(guards: list[Guard]) -> None:
     known = Equalities(guards)

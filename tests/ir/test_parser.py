@@ -127,7 +127,6 @@ def test_round_trip(build: Callable[[], Graph]) -> None:
 
 many = settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],  # the registry stays as it is
 )
 texts = st.text(st.characters(exclude_categories=()), max_size=8)

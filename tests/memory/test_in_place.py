@@ -150,7 +150,7 @@ def kernels(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(derandomize=True, database=None, max_examples=600, deadline=None)
+@settings(derandomize=True, database=None, max_examples=600)
 @given(kernels())
 def test_yes_is_right_for_random_kernels(text: str) -> None:
     kernel = kernel_of(text)
@@ -162,7 +162,7 @@ def test_random_kernels_get_both_answers() -> None:
     """Else the test above would say nothing."""
     said = {True: 0, False: 0}
 
-    @settings(derandomize=True, database=None, max_examples=300, deadline=None)
+    @settings(derandomize=True, database=None, max_examples=300)
     @given(kernels())
     def count(text: str) -> None:
         said[may_share(kernel_of(text), [("b", "a")])] += 1

@@ -87,7 +87,7 @@ def programs(draw: st.DrawFn) -> tuple[list[Step], dict[str, str]]:
     return steps, dict(zip("uvw", values, strict=False))
 
 
-@settings(derandomize=True, database=None, max_examples=300, deadline=None)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(programs())
 def test_dependencies_always_hold(program: tuple[list[Step], dict[str, str]]) -> None:
     steps, updates = program
@@ -97,7 +97,7 @@ def test_dependencies_always_hold(program: tuple[list[Step], dict[str, str]]) ->
         assert all(order.index(name) < order.index(write) for name in reads if name in order)
 
 
-@settings(derandomize=True, database=None, max_examples=300, deadline=None)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(programs())
 def test_no_more_updates_come_too_early_than_without(
     program: tuple[list[Step], dict[str, str]],

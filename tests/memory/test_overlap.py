@@ -65,7 +65,7 @@ RANGES = st.lists(
 )  # fmt: skip
 
 
-@settings(derandomize=True, database=None, max_examples=300, deadline=None)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(RANGES, st.data())
 def test_one_temporary_put_onto_another_is_found(
     ranges: list[LiveRange], data: st.DataObject

@@ -64,7 +64,7 @@ def plans(draw: st.DrawFn) -> MemoryPlan:
     return MemoryPlan(tuple(ranges))
 
 
-@settings(derandomize=True, database=None, max_examples=300, deadline=None)
+@settings(derandomize=True, database=None, max_examples=300)
 @given(plans(), st.integers(0, 40))
 def test_random_ranges_never_overlap(plan: MemoryPlan, size: int) -> None:
     layout = plan.layout({"n": size})

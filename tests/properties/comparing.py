@@ -70,7 +70,6 @@ def for_all(
         max_examples=abs(examples),
         derandomize=examples > 0,
         database=None,
-        deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
         phases=[phase for phase in Phase if phase is not Phase.explain],
     )

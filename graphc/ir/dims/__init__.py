@@ -1,16 +1,11 @@
 """Symbolic integers: sizes of dims and, inside kernels, positions along loops."""
 
+from graphc.ir.dims.atoms import Atom, Maximum, Opaque, Quotient, Remainder, Symbol
 from graphc.ir.dims.equality import Guard, unify
 from graphc.ir.dims.polynomial import (
-    Atom,
     Dim,
-    Maximum,
     Monomial,
-    Opaque,
-    Quotient,
-    Remainder,
     Size,
-    Symbol,
     affine,
     contains,
     depends_on,

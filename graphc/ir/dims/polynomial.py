@@ -8,15 +8,14 @@ equality of polynomials structural. A dim that is known is a plain `int`, never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 from graphc.errors import DimError
+from graphc.ir.dims.atoms import Atom, Maximum, Opaque, Quotient, Remainder, Symbol
 from graphc.ir.dims.terms import added, divided, multiplied
 from graphc.ir.dims.text import polynomial_text
 
-Monomial = tuple["Atom", ...]  # atoms in the order of their text, repeated for a power
+Monomial = tuple[Atom, ...]  # atoms in the order of their text, repeated for a power
 
 
 class Dim:
@@ -126,104 +125,6 @@ class Dim:
 
 
 Size = int | Dim
-
-
-class Atom:
-    """What polynomials are made of: a non-constant integer that is no sum or product."""
-
-    __slots__ = ()
-
-    #: Whether it needs no parentheses as a factor.
-    bare: ClassVar[bool] = True
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        """The least and the greatest value, None where it is not known."""
-        raise NotImplementedError
-
-    def as_minimum(self) -> str | None:
-        """Minus the atom as text, if that is a minimum of two."""
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol(Atom):
-    """A named non-negative integer; a loop axis also has an inclusive upper bound."""
-
-    name: str
-    upper: Size | None = None
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __str__(self) -> str:
-        return self.name
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        return 0, self.upper
-
-
-@dataclass(frozen=True, slots=True)
-class Quotient(Atom):
-    """floor(numerator / denominator), the denominator positive."""
-
-    numerator: Size
-    denominator: Size
-    bare: ClassVar[bool] = False
-
-    def __str__(self) -> str:
-        return f"{_operand_text(self.numerator)}//{_operand_text(self.denominator)}"
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        return (0 if is_nonnegative(self.numerator) else None), None
-
-
-@dataclass(frozen=True, slots=True)
-class Remainder(Atom):
-    """numerator - denominator * floor(numerator / denominator), the denominator positive."""
-
-    numerator: Size
-    denominator: Size
-    bare: ClassVar[bool] = False
-
-    def __str__(self) -> str:
-        return f"{_operand_text(self.numerator)}%{_operand_text(self.denominator)}"
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        return 0, self.denominator - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Maximum(Atom):
-    """The larger of two dims."""
-
-    left: Size
-    right: Size
-
-    def __str__(self) -> str:
-        return f"max({self.left}, {self.right})"
-
-    def as_minimum(self) -> str | None:
-        if str(self.left).startswith("-") and str(self.right).startswith("-"):
-            return f"min({-self.left}, {-self.right})"
-        return None
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        positive = is_nonnegative(self.left) or is_nonnegative(self.right)
-        return (0 if positive else None), None
-
-
-@dataclass(frozen=True, slots=True)
-class Opaque(Atom):
-    """An index computed by the program itself (an element of an integer tensor), in range."""
-
-    value: object
-    upper: Size | None
-
-    def __str__(self) -> str:
-        return f"[{self.value}]"
-
-    def bounds(self) -> tuple[Size | None, Size | None]:
-        return 0, self.upper
 
 
 def symbol(name: str, upper: Size | None = None) -> Dim:
@@ -362,7 +263,7 @@ def _lower_one_atom(dim: Dim) -> Size | None:
     for atom in dim.atoms():
         if isinstance(atom, Symbol) and any(depends_on(limit, atom) for limit in inner):
             continue
-        lower, upper = atom.bounds()
+        lower, upper = _bounds(atom)
         split = affine(dim, atom)
         if split is None:
             continue
@@ -377,7 +278,23 @@ def _lower_one_atom(dim: Dim) -> Size | None:
 def _is_shallow_nonnegative(dim: Size) -> bool:
     if isinstance(dim, int):
         return dim >= 0
-    return min(dim.terms.values()) >= 0 and all(atom.bounds()[0] == 0 for atom in dim.atoms())
+    return min(dim.terms.values()) >= 0 and all(_bounds(atom)[0] == 0 for atom in dim.atoms())
+
+
+def _bounds(atom: Atom) -> tuple[Size | None, Size | None]:
+    """The least and the greatest value of an atom, None where it is not known."""
+    match atom:
+        case Symbol(_, upper) | Opaque(_, upper):
+            return 0, upper
+        case Remainder(_, denominator):
+            return 0, denominator - 1
+        case Quotient(numerator, _):
+            positive = is_nonnegative(numerator)
+        case Maximum(left, right):
+            positive = is_nonnegative(left) or is_nonnegative(right)
+        case _:
+            positive = False
+    return (0 if positive else None), None
 
 
 def affine(dim: Size, atom: Atom) -> tuple[Size, Size] | None:
@@ -438,11 +355,3 @@ def _decide(gap: Size, left: Size, relation: str, right: Size) -> bool:
     if is_nonnegative(-gap - 1):
         return False
     raise DimError(f"whether {left} {relation} {right} is known only when they are fed")
-
-
-def _operand_text(dim: Size) -> str:
-    simple = isinstance(dim, int) and dim >= 0
-    if isinstance(dim, Dim) and len(dim.terms) == 1:
-        (monomial, coefficient), *_ = dim.terms.items()
-        simple = coefficient == 1 and len(monomial) == 1 and isinstance(monomial[0], Symbol)
-    return str(dim) if simple else f"({dim})"

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from graphc.errors import DimError
+from graphc.ir.dims.atoms import Atom, Maximum, Opaque, Quotient, Remainder, Symbol
 from graphc.ir.dims.polynomial import (
-    Atom,
     Dim,
-    Maximum,
     Monomial,
-    Opaque,
-    Quotient,
-    Remainder,
     Size,
-    Symbol,
     floordiv,
     maximum,
     of_atom,
