@@ -70,12 +70,15 @@ def bodies(
         order = topological(ends, {*parameters, *outside})
         inside = {node for node in order if not _is_fed(node)}.difference(outside)
         inside.update(parameters)
-    captures = _captures(order, ends, inside, frozenset(parameters))
+    needed = _needed(order, ends, inside, frozenset(parameters))
+    captures = [
+        node for node in order if node in needed and node not in inside and not is_sunk(node)
+    ]
     places = {node: _own_place(node) for node in parameters}
     places |= {node: parameter_like(node) for node in captures}
     mapping = dict(places)
     for node in order:
-        if node not in mapping and (node in inside or is_sunk(node)):
+        if node not in mapping and node in needed:
             inputs = tuple(mapping[operand] for operand in node.inputs)
             mapping[node] = with_inputs(node, inputs)
     listed = tuple(places.values())
@@ -102,16 +105,16 @@ def is_sunk(node: Node) -> bool:
     return node.op.name == "broadcast_to"
 
 
-def _captures(
+def _needed(
     order: Sequence[Node], roots: Sequence[Node], inside: set[Node], parameters: frozenset[Node]
-) -> list[Node]:
-    """What a body reads from outside, in order."""
+) -> set[Node]:
+    """What a body computes or reads from outside; not what only its captures are made of."""
     needed = set(roots)
     for node in reversed(order):
         computed = (node in inside or is_sunk(node)) and node not in parameters
         if node in needed and computed:
             needed.update(node.inputs)
-    return [node for node in order if node in needed and node not in inside and not is_sunk(node)]
+    return needed
 
 
 def _own_place(node: Node) -> Node:

@@ -40,6 +40,16 @@ def test_numbers_and_what_is_spread_out_are_computed_inside() -> None:
     assert body.captures == (w,)
 
 
+def test_what_only_captures_are_made_of_is_in_no_body() -> None:
+    """Also if it is spread out of something that the body does not know."""
+    place, w = _float(None, 2, 3), _float("w", 2)
+    spread = ops.broadcast_to(ops.reshape(w, shape=(2, 1)), shape=(2, 3))
+    fixed = ops.exp(spread)
+    body = cut("body", [place], [ops.mul(place, fixed)])
+    verify(body.graph)
+    assert (body.captures, _ops(body.graph)) == ((fixed,), ["placeholder", "placeholder", "mul"])
+
+
 def test_large_constants_are_captured() -> None:
     place = _float(None, 3)
     table = ops.constant(value=np.arange(3.0))
