@@ -35,19 +35,25 @@ MOST_IN_ROW = 1 << 15
 FEWEST_ROWS = 8
 
 
-def fuse(graph: Graph, bands: tuple[Band, ...] = ()) -> Fusion:
-    """Cut a graph into kernels, of which some are given as bands. Linear in its size."""
+def fuse(
+    graph: Graph, bands: tuple[Band, ...] = (), apart: frozenset[Node] = frozenset()
+) -> Fusion:
+    """Cut a graph into kernels, of which some are given as bands. Linear in its size.
+
+    Values of `apart` have kernels of their own, and no bands are made of them.
+    """
+    bands = tuple(band for band in bands if apart.isdisjoint(band.nodes))
     inline = frozenset(node for band in bands for node in band.inline)
     reasons, weights = once_computed(graph, inline)
     links = all_links(graph, reasons)
-    grouping = _Grouping(links, weights, reasons)
+    grouping = _Grouping(links, weights, reasons, apart)
     groups = grouping.run([node for node in graph.nodes if node in reasons], bands)
     home = {node: group for group in groups for node in group.nodes}
     kept = set(graph.roots)
     for node, group in home.items():
         kept.update(s for s in links[node] if s in home and home[s] is not group)
         kept.update([node] if isinstance(node.op.lowering, BlockReduce) else [])
-    return Fusion(reasons, groups, kept, links)
+    return Fusion(reasons, groups, kept, links, apart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,13 @@ class _Grouping:
     """Puts values into groups, each into one that it can join if there is any."""
 
     def __init__(
-        self, links: dict[Node, Links], weights: dict[Node, int], reasons: dict[Node, str]
+        self,
+        links: dict[Node, Links],
+        weights: dict[Node, int],
+        reasons: dict[Node, str],
+        apart: frozenset[Node],
     ) -> None:
-        self.links, self.weights, self.reasons = links, weights, reasons
+        self.links, self.weights, self.reasons, self.apart = links, weights, reasons, apart
         self.home: dict[Node, Group] = {}
         self.groups: list[Group] = []
         self.by_shape: dict[tuple[Shape, int], Group] = {}
@@ -116,6 +126,8 @@ class _Grouping:
             wish = _wish(node)
             if self.reasons[node].startswith(LAID_OUT):
                 wish = replace(wish, firm=True, alone=True)
+            elif node in self.apart:
+                wish = replace(wish, alone=True)
             group = self._find(node, wish) or self._start(node, wish)
             self._put(node, group)
             self._register(node, group)

@@ -51,13 +51,15 @@ class Fusion:
     """Why values are computed once, the groups in running order, and what goes to memory.
 
     `kept` are the values that another kernel or the user reads; `links` says how every computed
-    value reads the ones computed once.
+    value reads the ones computed once. Those `apart` could not be proven to be at hand where others
+    of their group would have read them.
     """
 
     reasons: dict[Node, str]
     groups: list[Group]
     kept: set[Node]
     links: dict[Node, Links]
+    apart: frozenset[Node] = frozenset()
 
 
 def extended(node: Node) -> Shape:

@@ -27,7 +27,7 @@ from graphc.schedule.products.depthwise import is_in_place
 from graphc.schedule.products.kernel import product_kernel
 from graphc.schedule.products.pieces import pieces_of
 from graphc.schedule.products.rows import product_rows_kernel
-from graphc.schedule.reading import Buffer
+from graphc.schedule.reading import Buffer, OutOfReach
 from graphc.schedule.rows import row_kernel
 from graphc.schedule.scans import scan_kernel
 from graphc.schedule.separation import separations
@@ -92,13 +92,23 @@ def _parts(graph: Graph, bands: tuple[Band, ...]) -> Parts:
                 op=node.op.name,
                 location=node.location,
             )
-    fusion = fuse(graph, bands)
+    apart: frozenset[Node] = frozenset()
+    while True:
+        fusion = fuse(graph, bands, apart)
+        try:
+            return _launches(fusion), list(separations(fusion))
+        except OutOfReach as found:
+            if found.value in apart:
+                raise
+            apart |= {found.value}
+
+
+def _launches(fusion: Fusion) -> list[Launch | Node]:
     groups = [g for g in fusion.groups if not isinstance(g.nodes[0].op.lowering, Part)]
-    parts = [
+    return [
         group.nodes[0] if holds_graphs(group.nodes[0].op) else _launch(group, fusion)
         for group in groups
     ]
-    return parts, list(separations(fusion))
 
 
 def _launch(group: Group, fusion: Fusion) -> Launch:

@@ -21,6 +21,18 @@ from graphc.schedule.statements import Axis, Statement
 Buffer = Node | Workspace
 
 
+class OutOfReach(Exception):
+    """A kernel would read a value elsewhere than where it has it, and it is in no memory.
+
+    The values of a group are known to be aligned; that a position computed on the way is the same
+    one must be proven, and cannot always be. The value is then to be left out of the group.
+    """
+
+    def __init__(self, value: Node) -> None:
+        super().__init__(f"{value} is read elsewhere than it is at hand, and in no memory")
+        self.value = value
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """Scratch that holds a value's elements at the current position in its first `rank` dims.
@@ -110,8 +122,8 @@ class Builder:
             held = self.held[node]
             return scalar.load(held.name, held.offset(node, index), node.dtype, where)
         if is_buffer(node) or node in self.fusion.reasons:
-            stored = at_hand is None or self.arguments.get(node, ("", False))[1]
-            assert stored, f"{node} is read elsewhere than it is at hand, and in no memory"
+            if at_hand is not None and not self.arguments.get(node, ("", False))[1]:
+                raise OutOfReach(node)
             return scalar.load(self.argument(node), linearize(index, node.shape), node.dtype, where)
         return self.element(node, index, where)
 

@@ -19,6 +19,7 @@ class Why(Enum):
     IN_BAND = "{r} is worked out with a few rows of wide values at a time, a kernel of its own"
     CONTROL = "{r} runs graphs of its own ({r_op}), which find what they read in memory"
     PART = "{p} is a result of {p_op}, which runs graphs of its own"
+    UNPROVEN = "that {r} reads {p} just where that is at hand could not be proven"
     REREAD = "{r} reads every element of {p} over and over ({r_op})"
     ACROSS = "{r} takes elements of {p} from all its rows"
     ALL_ROWS = "{r} puts rows of {p} together, among which the work is shared out"

@@ -66,6 +66,8 @@ class _Question:
 
     def _of_themselves(self) -> Why | None:
         """What the ops do, whatever the shapes."""
+        if self.producer in self.fusion.apart:
+            return Why.UNPROVEN
         if self.group.band is not None:
             return Why.BAND
         if self.home[self.reader].band is not None:

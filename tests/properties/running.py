@@ -14,6 +14,7 @@ from graphc.ir.node import Node
 from graphc.memory.plan import ALIGNMENT
 from graphc.runtime.native import Native
 from graphc.runtime.reference import evaluate
+from graphc.schedule.reasons import Why
 from tests.codegen.fences import Fenced, fenced_copy
 from tests.properties.pairing import Array, Sizes
 
@@ -25,6 +26,9 @@ class Compiled:
         self.graph = graph
         self.compilation: Compilation = compile_graph(graph, target)
         assert self.compilation.executable is not None
+        schedule = self.compilation.schedule
+        assert schedule is not None
+        assert all(one.why is not Why.UNPROVEN for one in schedule.separations), "a rule is missing"
         self.executable = self.compilation.executable
         self.native = Native(self.executable)
 

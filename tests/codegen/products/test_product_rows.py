@@ -10,9 +10,10 @@ from hypothesis import strategies
 
 from graphc.compiler import compile_graph
 from graphc.ir.dtypes import DType, float32, float64, int64
-from graphc.ir.graph import extract
+from graphc.ir.graph import Graph, extract
 from graphc.ir.node import Node
 from graphc.ops import ops
+from graphc.schedule.reasons import Separation, Why
 from graphc.schedule.statements import Product
 from tests.codegen.products.checking import Checked, Given, b, k, known, m
 from tests.codegen.products.test_reduced_rows import bits
@@ -223,6 +224,26 @@ def test_an_element_of_rows_of_several_dims(rows: Any) -> None:
     places = [ops.iota(shape=which.shape, axis=axis, dtype=int64) for axis in (0, 1)]
     found = ops.gather(away, *places, which, axes=(0, 1, 2), position=0)
     Checked(x.nodes, [ops.sub(found, ops.reshape(every, shape=which.shape))])({"m": 9})
+
+
+def test_what_cannot_be_proven_at_hand_is_a_kernel_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bits are the same, and the reason is told."""
+    x = Given()
+    total, which = ops.matmul(x(m, 64, 40), x(40, 50)), x(m, 64, 1, dtype=int64)
+    away = ops.sub(total, spread_over(ops.max(total, axes=(2,)), total))
+    places = [ops.iota(shape=which.shape, axis=axis, dtype=int64) for axis in (0, 1)]
+    found = ops.gather(away, *places, which, axes=(0, 1, 2), position=0)
+    made = Checked(x.nodes, [found])
+    assert not unproven(made.graph)
+    monkeypatch.setattr("graphc.ops.indexing.is_within", lambda position, extent: False)
+    assert unproven(made.graph)
+    Checked(x.nodes, [found])({"m": 9})
+
+
+def unproven(graph: Graph) -> list[Separation]:
+    schedule = compile_graph(graph, stop="kernels").schedule
+    assert schedule is not None
+    return [one for one in schedule.separations if one.why is Why.UNPROVEN]
 
 
 @pytest.mark.parametrize("build", [two_rows, formula])
