@@ -188,14 +188,11 @@ def test_what_is_done_with_results_is_done_in_their_kernel() -> None:
 
 
 def test_what_a_chain_reads_is_worked_out_once() -> None:
-    """Unless it is elementwise work, and that costs no more than to read it from memory."""
     x = Given(float32)
     g, weights = x(b, 5, 1, 9, 19), x(5, 1, 1, 3, 3)
-    for stride, work, is_stored in (
-        (1, ops.neg, True), (2, ops.neg, False), (2, ops.tanh, True),
-    ):  # fmt: skip
+    for stride in (1, 2):
         attrs = windows(2, low=(1,), high=(1,), strides=(stride,))
         sizes = tuple(stride * (n - 1) + 1 for n in (9, 19))
-        node = ops.convolution_input(work(g), weights, **attrs, shape=sizes)
+        node = ops.convolution_input(ops.neg(g), weights, **attrs, shape=sizes)
         stored, _ = once_computed(split_reductions(extract("test", [node])))
-        assert (work in {one.op for one in stored}) is is_stored
+        assert ops.neg in {one.op for one in stored}
