@@ -11,7 +11,7 @@ from graphc.ir.node import Node
 from graphc.ir.opdef import Kind
 from graphc.ops import ops
 from graphc.schedule.as_stored import is_turned
-from graphc.schedule.products.depthwise import is_in_place
+from graphc.schedule.products.depthwise import is_in_place, is_summed
 
 #: Machine operations an element may cost and still be recomputed for a second reader.
 CHEAP = 6
@@ -280,7 +280,7 @@ def is_packed(node: Node) -> bool:
     rule = node.op.lowering
     if not isinstance(rule, Reduce) or rule.combiner != "dot" or not node.dtype.is_float:
         return False
-    if is_in_place(node):
+    if is_in_place(node) or is_summed(node):
         return False
     steps = dims.product((*node.shape, *rule.extents(node)))
     return not isinstance(steps, int) or steps >= FEWEST

@@ -23,9 +23,10 @@ from graphc.schedule.library import library_kernel
 from graphc.schedule.ordered import scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
 from graphc.schedule.products.chains import chain_kernel
-from graphc.schedule.products.depthwise import is_in_place
+from graphc.schedule.products.depthwise import is_in_place, is_summed
 from graphc.schedule.products.kernel import product_kernel
 from graphc.schedule.products.pieces import pieces_of
+from graphc.schedule.products.place_sums import place_sums_kernel
 from graphc.schedule.products.rows import product_rows_kernel
 from graphc.schedule.reading import Buffer, OutOfReach
 from graphc.schedule.rows import row_kernel
@@ -130,6 +131,8 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
             kernel = product_rows_kernel(group, fusion)
         case _ if is_in_place(first):
             kernel = chain_kernel(group, fusion, Windows.of(first).rank)
+        case _ if is_summed(first):
+            kernel = place_sums_kernel(group, fusion, Windows.of(first).rank)
         case _ if is_packed(first):
             kernel = product_kernel(group, fusion) or _plain_kernel(group, fusion)
         case _:

@@ -23,7 +23,7 @@ from graphc.schedule.as_stored import is_seen_turned, reduced_as_stored
 from graphc.schedule.bands.sums import Cut, cuts_of_uses
 from graphc.schedule.blocks import BLOCK, CHUNK, block_reduce, chunk_reduce, row_axes
 from graphc.schedule.deviations import written_out
-from graphc.schedule.products.depthwise import in_chain, in_sums, is_chain, is_depthwise
+from graphc.schedule.products.depthwise import in_chain, in_sums, is_chain, is_depthwise, is_summed
 from graphc.schedule.products.parts import in_parts
 
 #: Elements of a matrix from which on it pays to go through it in the order of memory.
@@ -75,7 +75,7 @@ def _split(cuts: Mapping[Node, Cut], node: Node, inputs: tuple[Node, ...]) -> No
             return _in_steps(made)
         if node in cuts:
             return cuts[node].made(made)
-        return in_parts(made) or made
+        return made if is_summed(made) else in_parts(made) or made
 
 
 def _in_steps(node: Node) -> Node:

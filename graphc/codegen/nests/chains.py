@@ -72,7 +72,7 @@ def emit_chains(elements: Elements, values: Sequence[Expr]) -> None:
     ahead = (chains[1][0].place - chains[0][0].place) * len(chains)
     if 0 < ahead <= FAR:
         _ask_ahead(elements, loads, ahead)
-    _load_together(elements, list(loads.values()))
+    load_together(elements, list(loads.values()))
     turn = 1 if chains[0][0].place <= chains[0][-1].place else -1
     rest = [list(reversed(chain)) for chain in chains]
     while any(rest):
@@ -97,7 +97,7 @@ def _ask_ahead(elements: Elements, loads: dict[int, Expr], ahead: int) -> None:
         fetch(builder, address, length)
 
 
-def _load_together(elements: Elements, loads: list[Expr]) -> None:
+def load_together(elements: Elements, loads: list[Expr]) -> None:
     """Elements a few apart, and those between them, from rows that are loaded but once.
 
     Each kind has its own mask, and what is loaded of a row is what any of them wants.

@@ -68,8 +68,8 @@ def finished(reduction: Reduction, parts: Mapping[int, State]) -> Expr:
         return scalar.const(start, reduction.dtype)
     if reduction.position is not None:
         return scalar.cast(state[1], int64)
-    is_sum = reduction.combiner in ("sum", "dot")
-    if is_sum and reduction.element.is_float and (reduction.combiner == "sum" or len(parts) > 1):
+    is_sum = reduction.combiner == "sum" or (reduction.combiner == "dot" and reduction.lanes)
+    if is_sum and reduction.element.is_float:
         return scalar.same("add", state[0], scalar.const(0, reduction.element))
     if reduction.combiner in ("max", "min") and reduction.element.is_float:
         nan = scalar.const(float("nan"), reduction.element)  # the same one as in a loop

@@ -118,7 +118,7 @@ class Folds:
         )
         position = self._position(reduction, lanes)
         grown = running.combiner.grow(self.builder, reduction.element, state, element, position)
-        if reduction.lanes:
+        if reduction.lanes and not self._adds_zeros(combine, running):
             grown = self._masked(grown, state)
         for cell, value in zip(here, grown, strict=True):
             self.builder.store(value, cell)
@@ -151,6 +151,16 @@ class Folds:
         numbers = lanes_constant(range(lanes), type_)
         return self.builder.add(splat(self.builder, first, lanes), numbers)
 
+    def _adds_zeros(self, combine: Combine, running: _Running) -> bool:
+        """Whether products are added of which all lanes that do not exist are zero.
+
+        Only the sign of a zero can differ for that, and those of results are all the same.
+        """
+        return running.reduction.combiner == "dot" and all(
+            operand.name == "load" and self.elements.varies(operand.offset)
+            for operand in combine.operands
+        )
+
     def _masked(self, new: State, old: State) -> State:
         mask = self.scopes.window.mask if self.scopes.window else None
         if mask is None:
@@ -172,7 +182,8 @@ class Folds:
             result = state[1]
             if result.type not in (I64, shaped(I64, lane_count(result))):
                 result = self.builder.sext(result, shaped(I64, lane_count(result)))
-        if reduction.combiner == "sum" and dtype.is_float:
+        is_sum = reduction.combiner == "sum" or (reduction.combiner == "dot" and reduction.lanes)
+        if is_sum and dtype.is_float:
             result = self.builder.fadd(result, constant_like(result, 0.0))  # never -0.0
         if reduction.dtype is bool_:
             result = self.builder.icmp_unsigned("!=", result, constant_like(result, 0))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from llvmlite import ir
 
-from graphc.codegen.nests.chains import together
+from graphc.codegen.nests.chains import load_together, together
 from graphc.codegen.nests.folds import PARTIALS
 from graphc.codegen.nests.periods import Periodic, periodic
 from graphc.codegen.nests.pieces import decided, pieces, same_everywhere
@@ -20,7 +20,7 @@ from graphc.codegen.nests.tiles import emit_tiles
 from graphc.codegen.nests.turned import turned_nest
 from graphc.codegen.values import I64
 from graphc.schedule.kernel import Kernel
-from graphc.schedule.statements import Loop, Statement, Store, Update
+from graphc.schedule.statements import Combine, Loop, Statement, Store, Update
 
 if TYPE_CHECKING:
     from graphc.codegen.nests.statements import Statements
@@ -184,8 +184,20 @@ class Loops:
     def _by_partials(self, loop: Loop, lanes: int, start: ir.Value, end: ir.Value) -> None:
         """A loop that combines by lanes, all lanes of the state at once."""
         name = loop.axis.name
-        full = self._full(name, start, end, lanes, loop.body)
-        self.scopes.masked_window(name, full, end, lanes, lambda: self.statements.emit(loop.body))
+
+        def body() -> None:
+            self._load_terms(loop.body)
+            self.statements.emit(loop.body)
+
+        full = self.scopes.full_windows(name, start, end, lanes, body)
+        self.scopes.masked_window(name, full, end, lanes, body)
+
+    def _load_terms(self, body: Body) -> None:
+        """Load what is combined and lies a few elements apart, each row once."""
+        terms = [term for one in body if isinstance(one, Combine) for term in one.operands]
+        loads = [term for term in terms if term.name == "load"]
+        for source in dict.fromkeys(load.source for load in loads):
+            load_together(self.elements, [load for load in loads if load.source == source])
 
     def _by_period(self, loop: Loop, found: Periodic, start: ir.Value, end: ir.Value) -> None:
         """A loop from the first whole period on by periods; what lies around those one by one."""

@@ -5,11 +5,8 @@ the order of a product and begun at 0 as it is, so the bits are a product's. The
 their own (`chains.py`).
 
 In the derivative by weights a channel has one number for each place of a window, summed over the
-whole batch: too few for a tile's rows or columns. Each is a sum over positions, and those of
-all places read the same rows of data and cotangents while they are in the cache.
-
-Of windows of more than nine places the derivative by weights stays a product if there is a stride,
-or if rows are short.
+whole batch: too few for a tile's rows or columns. A kernel has the sums of all places
+(`place_sums.py`), which read the same rows of data and cotangents while they are in registers.
 """
 
 from __future__ import annotations
@@ -25,42 +22,56 @@ from graphc.ir.opdef import OpDef
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops import ops
-from graphc.ops.algebra import mul
-from graphc.ops.pooling import MOST, at_place
-from graphc.ops.windows import Windows, places
-from graphc.schedule.products.parts import LATE, never
+from graphc.ops.windows import Windows
+from graphc.schedule.products.parts import LATE, PARTS, cut, never
 
-#: Elements from which on a row fills vectors by itself.
-LONG = 17
-
-#: Places of a window at most that each have a sum of their own.
+#: Places of a window at most.
 MANY = 49
+
+#: What the sums for all places are called, and how many channels, or parts of their sums, there
+#: should be at least.
+SUMS, FEWEST = "convolution_weights_sums", 64
 
 
 def is_depthwise(node: Node) -> bool:
-    """Whether a node is a derivative by such weights, of small windows or over long rows."""
+    """Whether a node is a derivative by the weights of usual windows."""
     if node.op is not ops.convolution_weights or not node.dtype.is_float:
         return False
-    windows, along = Windows.of(node), node.inputs[1].shape[-1]
-    kernel, channels = node.shape[-windows.rank :], node.shape[-windows.rank - 2 : -windows.rank]
-    is_long = not isinstance(along, int) or along >= LONG
-    worth = _count(kernel) <= MOST or (is_long and set(windows.strides) == {1})
-    return channels == (1, 1) and 0 < _count(kernel) <= MANY and worth
+    rank, shape = Windows.of(node).rank, node.shape
+    return shape[-rank - 2 : -rank] == (1, 1) and 0 < _count(shape[-rank:]) <= MANY
 
 
 def in_sums(node: Node) -> Node:
-    """Such a node written out: a sum for each place, all of which read a row together."""
-    data, cotangents = node.inputs
-    windows = Windows.of(node)
-    rank, kernel = windows.rank, node.shape[-windows.rank :]
-    last = len(cotangents.shape)
-    axes = (0, *range(last - rank, last))
-    found = []
-    for place in places(tuple(map(int, kernel))):
-        view = at_place(data, windows, kernel, place, 0)
-        total = ops.sum(mul(view, cotangents), axes=axes)
-        found.append(ops.reshape(total, shape=(*total.shape, 1)))
-    return ops.reshape(ops.concat(*found, axis=len(found[0].shape) - 1), shape=node.shape)
+    """Such a node as sums for all places, which its kernel makes; in parts for few channels."""
+    rank = Windows.of(node).rank
+    lead = node.shape[: -rank - 2]
+    type_ = TensorType(node.dtype, (*lead, *node.shape[-rank:]))
+    made = Node(_sums_of(node.op), node.inputs, node.attrs, type_, None, node.location)
+    channels, batch = dims.product(lead), node.inputs[0].shape[0]
+    parts = -(-FEWEST // max(1, channels)) if isinstance(channels, int) else 1
+    is_long = not isinstance(batch, int) or batch >= PARTS
+    return ops.reshape(cut(made, min(parts, PARTS), 1, 0 if is_long else 1), shape=node.shape)
+
+
+def is_summed(node: Node) -> bool:
+    """Whether a node is sums for all places of windows, or parts of them, that a kernel makes."""
+    return node.op.name.startswith(SUMS)
+
+
+@cache
+def _sums_of(op: OpDef) -> OpDef:
+    """The op without the dims of outputs and channels."""
+    rule = op.lowering
+    assert isinstance(rule, Reduce)
+
+    def operands(node: Node, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
+        rank = Windows.of(node).rank
+        return rule.operands(node, (*index[:-rank], 0, 0, *index[-rank:]), inner, read)
+
+    return replace(
+        op, name=SUMS, reference=never, vjp=LATE, jvp=LATE,
+        lowering=replace(rule, operands=operands),
+    )  # fmt: skip
 
 
 def is_chain(node: Node) -> bool:
