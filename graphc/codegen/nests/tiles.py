@@ -69,7 +69,7 @@ class _Turned:
         source = self._address(str(load.source), load.offset)
         distance = self.nest.columns.step(load.offset)
         assert distance is not None
-        function = declare_turn(self.builder.module, load.dtype.itemsize)
+        function = declare_turn(self.builder.module, load.dtype.itemsize, self.nest.apart)
         given = [source, self.elements.size(distance), target, step, height, width]
         self.builder.call(function, given)
 

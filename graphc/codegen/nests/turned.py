@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from graphc.codegen.expressions.access import CLOSE
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.scalar import Expr
@@ -44,6 +45,7 @@ class Nest:
 
     `body` is that of a tile. There `base` of an axis is where the tile begins and `inner` the
     position within it. `copy` is all that the loops do, if that is to store rows of what is turned.
+    Of what lies in rows, elements `apart` from each other are read.
     """
 
     loops: tuple[Loop, ...]
@@ -51,10 +53,11 @@ class Nest:
     squares: tuple[Square, ...]
     body: tuple[Statement, ...]
     copy: Store | None
+    apart: int = 1
 
     @property
     def rows(self) -> Axis:
-        """The axis along which the loads' elements are neighbours."""
+        """The axis along which the loads' elements are neighbours, or nearly so."""
         return self.loops[self.turned].axis
 
     @property
@@ -85,11 +88,12 @@ def turned_nest(loop: Loop, written: frozenset[str]) -> Nest | None:
     plain = loops[-1].vector and all(isinstance(statement, Store) for statement in body)
     if len(loops) < 2 or not plain or not _is_long(loops[-1].axis) or is_within(loops, FEW):
         return None
-    for k in range(len(loops) - 1):
-        loads = _read_across(body, loops[k].axis, loops[-1].axis, written)
-        size = sum(load.dtype.itemsize for load in loads) * TILE * TILE
-        if loads and size <= MOST_KEPT and _is_long(loops[k].axis):
-            return _nest(loops, k, loads)
+    for apart in range(1, CLOSE + 1):
+        for k in range(len(loops) - 1):
+            loads = _read_across(body, loops[k].axis, loops[-1].axis, apart, written)
+            size = sum(load.dtype.itemsize for load in loads) * TILE * TILE
+            if loads and size <= MOST_KEPT and _is_long(loops[k].axis):
+                return _nest(loops, k, loads, apart)
     return None
 
 
@@ -112,9 +116,9 @@ def _is_long(axis: Axis) -> bool:
 
 
 def _read_across(
-    body: tuple[Statement, ...], rows: Axis, columns: Axis, written: frozenset[str]
+    body: tuple[Statement, ...], rows: Axis, columns: Axis, apart: int, written: frozenset[str]
 ) -> list[Expr]:
-    """Loads that move by one element with `rows` and by many with `columns`."""
+    """Loads that move by so many elements with `rows` and by far more with `columns`."""
     roots = tuple(expr for statement in body for expr in roots_of(statement))
     return [
         expr
@@ -123,7 +127,7 @@ def _read_across(
         and not expr.args
         and str(expr.source) not in written
         and not scalar.opaque_values(expr.offset)
-        and rows.step(expr.offset) == 1
+        and rows.step(expr.offset) == apart
         and _is_far(columns.step(expr.offset))
     ]
 
@@ -132,7 +136,7 @@ def _is_far(step: Size | None) -> bool:
     return step is not None and (not isinstance(step, int) or abs(step) > FAR)
 
 
-def _nest(loops: tuple[Loop, ...], turned: int, loads: list[Expr]) -> Nest:
+def _nest(loops: tuple[Loop, ...], turned: int, loads: list[Expr], apart: int) -> Nest:
     rows, columns = loops[turned].axis, loops[-1].axis
     moved = {axis.name: within(axis) for axis in (rows, columns)}
     place = TILE * dims.symbol(inner(rows), TILE - 1) + dims.symbol(inner(columns), TILE - 1)
@@ -140,7 +144,7 @@ def _nest(loops: tuple[Loop, ...], turned: int, loads: list[Expr]) -> Nest:
     kept = {square.load: scalar.load(square.name, place, square.load.dtype) for square in squares}
     body = tuple(_reading_kept(statement, kept) for statement in loops[-1].body)
     copy = _copy(loops[-1].body, rows, columns, loads)
-    return Nest(loops, turned, squares, substituted(body, moved), copy)
+    return Nest(loops, turned, squares, substituted(body, moved), copy, apart)
 
 
 def _copy(

@@ -2,17 +2,25 @@
 
 Turning a square in registers takes hundreds of shuffles, on which LLVM spends more time than on
 the rest of a kernel. What it does depends on the size of an element alone, so there is one such
-function for each size, an object that all kernels of all programs share.
+function for each size and distance of what is read, an object that all kernels of all programs
+share.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from functools import partial
+from itertools import product
 
 from llvmlite import ir
 
-from graphc.codegen.expressions.access import load_row, store_row
+from graphc.codegen.expressions.access import (
+    CLOSE,
+    load_apart,
+    load_picked,
+    load_row,
+    store_row,
+)
 from graphc.codegen.expressions.strides import exchanged
 from graphc.codegen.nests.turned import TILE
 from graphc.codegen.scopes import Scopes
@@ -30,19 +38,19 @@ MOST, MOST_UNMASKED = 16, 8
 _TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER, I64, I64, I64])
 
 
-def turn_name(size: int) -> str:
-    """What the function for elements of so many bytes is called."""
-    return f"graphc_turn.{size}"
+def turn_name(size: int, apart: int = 1) -> str:
+    """What the function for elements of so many bytes, so far apart, is called."""
+    return f"graphc_turn.{size}" + (f".{apart}" if apart > 1 else "")
 
 
-def declare_turn(module: ir.Module, size: int) -> ir.Function:
+def declare_turn(module: ir.Module, size: int, apart: int = 1) -> ir.Function:
     """The function, to be called from a module.
 
     `source, source_step, target, target_step, height, width`: puts the element `c * source_step +
-    r` of the source to `r * target_step + c` of the target, for `r` below `height` and `c` below
-    `width`. It reads and writes no others.
+    r * apart` of the source to `r * target_step + c` of the target, for `r` below `height` and `c`
+    below `width`. It writes no others, and reads none but those that lie between.
     """
-    name = turn_name(size)
+    name = turn_name(size, apart)
     known = module.globals.get(name)
     return known if known is not None else ir.Function(module, _TYPE, name=name)
 
@@ -51,22 +59,23 @@ def turns_called(
     modules: Collection[ir.Module], images: Collection[bytes], target: Target
 ) -> dict[str, Emit]:
     """The functions that modules, or objects of others, refer to: names, and what emits them."""
+    names = {turn_name(*kind): kind for kind in product(SIZES, range(1, CLOSE + 1))}
     return {
-        turn_name(size): partial(emit_turn, size=size, target=target)
-        for size in SIZES
-        if any(turn_name(size) in module.globals for module in modules)
-        or any(turn_name(size).encode() + b"\0" in image for image in images)
+        name: partial(emit_turn, size=size, target=target, apart=apart)
+        for name, (size, apart) in names.items()
+        if any(name in module.globals for module in modules)
+        or any(name.encode() + b"\0" in image for image in images)
     }
 
 
-def emit_turn(module: ir.Module, size: int, target: Target) -> None:
+def emit_turn(module: ir.Module, size: int, target: Target, apart: int = 1) -> None:
     """The function, in a module of its own."""
     lanes = _lanes(size, target)
     type_ = ir.VectorType(ir.IntType(8 * size), lanes)
-    whole, part = _emit_whole(module, type_), _emit_part(module, type_)
-    function = declare_turn(module, size)
+    whole, part = _emit_whole(module, type_, apart), _emit_part(module, type_, apart)
+    function = declare_turn(module, size, apart)
     function.attributes.add("nounwind")
-    _emit_tiles(function, type_, whole, part)
+    _emit_tiles(function, type_, whole, part, apart)
 
 
 def _lanes(size: int, target: Target) -> int:
@@ -75,14 +84,15 @@ def _lanes(size: int, target: Target) -> int:
 
 
 def _emit_tiles(
-    function: ir.Function, type_: ir.Type, whole: ir.Function, part: ir.Function
+    function: ir.Function, type_: ir.Type, whole: ir.Function, part: ir.Function, apart: int
 ) -> None:
     """Tile by tile, so that lines that are read or written in parts are still in the cache."""
     source, source_step, goal, goal_step, height, width = function.args
     scopes, lanes = Scopes(function), I64(type_.count)
 
     def places(row: ir.Value, column: ir.Value) -> list[ir.Value]:
-        start = _place(scopes.builder, type_, source, column, source_step, row)
+        there = scopes.builder.mul(row, I64(apart))
+        start = _place(scopes.builder, type_, source, column, source_step, there)
         target = _place(scopes.builder, type_, goal, row, goal_step, column)
         return [start, source_step, target, goal_step]
 
@@ -124,7 +134,7 @@ def _function(module: ir.Module, name: str, counts: int) -> ir.Function:
     return function
 
 
-def _emit_whole(module: ir.Module, type_: ir.Type) -> ir.Function:
+def _emit_whole(module: ir.Module, type_: ir.Type, apart: int) -> ir.Function:
     """Rows and columns of a tile, as many of either as are a multiple of the lanes."""
     function = _function(module, "whole", 2)
     source, source_step, goal, goal_step, rows, columns = function.args
@@ -134,10 +144,11 @@ def _emit_whole(module: ir.Module, type_: ir.Type) -> ir.Function:
         scopes.loop("row", I64(0), rows, type_.count) as row,
     ):
         builder = scopes.builder
-        start = _place(builder, type_, source, column, source_step, row)
+        there = builder.mul(row, I64(apart))
+        start = _place(builder, type_, source, column, source_step, there)
         target = _place(builder, type_, goal, row, goal_step, column)
         read = [
-            load_row(builder, type_, line, None, size_of(type_.element))
+            _load(builder, type_, line, apart)
             for line in _lines(builder, start, [source_step for _ in lanes], type_)
         ]
         lines = _lines(builder, target, [goal_step for _ in lanes], type_)
@@ -147,7 +158,15 @@ def _emit_whole(module: ir.Module, type_: ir.Type) -> ir.Function:
     return function
 
 
-def _emit_part(module: ir.Module, type_: ir.Type) -> ir.Function:
+def _load(builder: ir.IRBuilder, type_: ir.Type, line: ir.Value, apart: int) -> ir.Value:
+    """Elements so far apart, and nothing behind the last of them."""
+    if apart == 1:
+        return load_row(builder, type_, line, None, size_of(type_.element))
+    wanted = [apart * lane for lane in range(type_.count)]
+    return load_picked(builder, type_, line, wanted, size_of(type_.element))
+
+
+def _emit_part(module: ir.Module, type_: ir.Type, apart: int) -> ir.Function:
     """Some of the rows and columns that fit into registers.
 
     What does not exist is looked for where the last line is: an address without memory takes a
@@ -166,7 +185,10 @@ def _emit_part(module: ir.Module, type_: ir.Type) -> ir.Function:
     )
     steps = [builder.select(exists, source_step, I64(0)) for exists in has_column]
     places = _lines(builder, source, steps, type_)
-    read = [load_row(builder, type_, place, row_mask, size) for place in places]
+    if apart == 1:
+        read = [load_row(builder, type_, place, row_mask, size) for place in places]
+    else:
+        read = [load_apart(builder, type_, place, apart, row_mask) for place in places]
     steps = [builder.select(exists, goal_step, I64(0)) for exists in has_row]
     places = _lines(builder, goal, steps, type_)
     none = ir.Constant(column_mask.type, None)

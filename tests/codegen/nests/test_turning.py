@@ -32,17 +32,17 @@ Objects = tuple[bytes, ...]
 Turn = Callable[[np.ndarray, np.ndarray, int, int], None]
 
 
-def loaded(size: int, target: Target) -> tuple[object, Turn]:
+def loaded(size: int, target: Target, apart: int = 1) -> tuple[object, Turn]:
     """The function in this process, and what keeps it there."""
     module = ir.Module(name="turn")
     module.triple = target.triple
-    emit_turn(module, size, target)
+    emit_turn(module, size, target, apart)
     loader = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target.machine())
     image = object_codes({"turn": module}, target)["turn"]
     loader.add_object_file(llvm.object_file.ObjectFileRef.from_data(image))
     loader.finalize_object()
     kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p, ctypes.c_int64] * 2, *[ctypes.c_int64] * 2)
-    call = kind(loader.get_function_address(turn_name(size)))
+    call = kind(loader.get_function_address(turn_name(size, apart)))
 
     def turn(source: np.ndarray, goal: np.ndarray, height: int, width: int) -> None:
         steps = [array.strides[0] // size for array in (source, goal)]
@@ -51,17 +51,20 @@ def loaded(size: int, target: Target) -> tuple[object, Turn]:
     return loader, turn
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("size", "apart"), [*((size, 1) for size in SIZES), (1, 3), (4, 2), (8, 4)]
+)
 @pytest.mark.parametrize("cpu", ["", *(["x86-64-v3", "x86-64"] if IS_X86 else [])])
-def test_rows_and_columns_of_all_sizes(size: int, cpu: str) -> None:
+def test_rows_and_columns_of_all_sizes(size: int, apart: int, cpu: str) -> None:
     """All that is asked for, and nothing beside it."""
-    _kept, turn = loaded(size, target_named(cpu) if cpu else current_target())
+    _kept, turn = loaded(size, target_named(cpu) if cpu else current_target(), apart)
     draw = np.random.default_rng(0)
     for height, width in product(LENGTHS, LENGTHS):
-        source = draw.integers(0, 200, (width + 1, height + 3)).astype(WORDS[size])
+        long = apart * height + 3
+        source = draw.integers(0, 200, (width + 1, long)).astype(WORDS[size])
         goal = draw.integers(0, 200, (height + 2, width + 5)).astype(WORDS[size])
         expected = goal.copy()
-        expected[:height, :width] = source[:width, :height].T
+        expected[:height, :width] = source[:width, : apart * height : apart].T
         turn(source, goal, height, width)
         np.testing.assert_array_equal(goal, expected)
 
@@ -103,4 +106,6 @@ def test_only_what_is_called_is_made() -> None:
     assert turns_called([module], [b"graphc_turn.16\0"], target) == {}
     assert declare_turn(module, 4) is declare_turn(module, 4)
     assert turns_called([module], [], target).keys() == {turn_name(4)}
+    declare_turn(module, 4, 2)
+    assert turns_called([module], [], target).keys() == {turn_name(4), turn_name(4, 2)}
     assert bool_.itemsize in SIZES
