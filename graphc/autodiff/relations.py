@@ -310,7 +310,7 @@ _RULES: Mapping[str, Rule] = {
     "mul": _product,
     "where": _choice,
     "gather": _gather,
-    "scatter_add": _scatter,
+    **dict.fromkeys(("scatter_add", "scatter_max", "scatter_min"), _scatter),
     "sort": _sorted,
     "resize_linear": _resized,
     "resize_linear_adjoint": _resized,

@@ -95,15 +95,16 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Scatter:
-    """The first input, with values added at computed positions, in the order of the updates.
+    """The first input, with values combined into it at computed positions, in their order.
 
     `extents` are the loops over the updates, `target` the position in the result, `value` what
-    is added there.
+    is combined with what is there by `combiner`, as a reduction of that name would.
     """
 
     extents: Callable[[Node], tuple[Size, ...]]
     target: Callable[[Node, Index, Read], Index]
     value: Callable[[Node, Index, Read], Expr]
+    combiner: str
 
 
 @dataclass(frozen=True, slots=True)

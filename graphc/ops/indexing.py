@@ -18,7 +18,7 @@ from graphc.ir.dtypes import ALL, FLOATS, INTEGERS, int8, int32, int64, uint8
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Pointwise, Read, Scatter
 from graphc.ir.node import Node
-from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
+from graphc.ir.opdef import Arg, Array, AttrKind, Jvp, Kind, OpDef, Sample, Vjp
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.batching import from_axis, to_axis
@@ -28,6 +28,7 @@ from graphc.ops.declaring import (
     attr,
     member_by_member,
     ops,
+    scalar_like,
     structured,
     zeros_like,
 )
@@ -222,14 +223,6 @@ def _scatter_value(node: Node, index: Index, read: Read) -> Expr:
     return read(len(node.inputs) - 1, index)
 
 
-def _scatter_reference(attrs: dict[str, Any], base: Array, *others: Array) -> Array:
-    *indices, updates = others
-    result = np.array(base)
-    where = np.broadcast_arrays(*_positions(attrs, base.shape, tuple(indices)))
-    np.add.at(result, tuple(where), updates)
-    return result
-
-
 def _scatter_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
     _, *indices, _ = result.inputs
     return (g, *(None for _ in indices), ops.gather(g, *indices, **result.attrs))
@@ -249,29 +242,87 @@ def _scatter_batch(
     base, updates = all_batched((inputs[0], inputs[-1]), (batched[0], batched[-1]), size)
     indices, has = inputs[1:-1], batched[1:-1]
     if not any(has):
-        return ops.scatter_add(base, *indices, updates, axes=axes, position=position + 1)
+        return node.op(base, *indices, updates, axes=axes, position=position + 1)
     every = _batch_positions(indices, has, size)
     moved = to_axis(updates, position)
-    return ops.scatter_add(base, *every, moved, axes=(0, *axes), position=position)
+    return node.op(base, *every, moved, axes=(0, *axes), position=position)
 
 
-scatter_add = structured(
+def _scatter(name: str, doc: str, combiner: str, function: Any, vjp: Vjp, jvp: Jvp) -> OpDef:
+    def reference(attrs: dict[str, Any], base: Array, *others: Array) -> Array:
+        *indices, updates = others
+        result = np.array(base)
+        where = np.broadcast_arrays(*_positions(attrs, base.shape, tuple(indices)))
+        function.at(result, tuple(where), updates)
+        return result
+
+    return structured(
+        name, doc, Kind.SCATTER, arity=None, attrs=_ATTRS, infer=_scatter_type,
+        reference=reference, vjp=vjp, jvp=jvp, batch=_scatter_batch,
+        lowering=Scatter(
+            lambda node: node.inputs[-1].shape, _scatter_target, _scatter_value, combiner
+        ),
+        dtypes=FLOATS + INTEGERS,
+        samples=(
+            Sample((Arg((5,)), _ROWS, Arg((4,))), {"axes": (0,), "position": 0}),
+            Sample((Arg((5, 19)), _ROWS, Arg((4, 19))), {"axes": (0,), "position": 0}),
+            Sample((Arg((3, 5)), _PAIRS, Arg((3, 2, 3))), {"axes": (1,), "position": 1}),
+            Sample(
+                (Arg((5, 2, 5)), _PAIRS, _PAIRS, Arg((2, 3, 2))), {"axes": (2, 0), "position": 0}
+            ),
+            Sample(
+                (Arg((5,)), Arg((0,), 0, 4, dtype=int64), Arg((0,))), {"axes": (0,), "position": 0}
+            ),
+        ),
+    )  # fmt: skip
+
+
+scatter_add = _scatter(
     "scatter_add",
     "The base with updates added at computed positions, one after another: gather's adjoint.",
-    Kind.SCATTER, arity=None, attrs=_ATTRS, infer=_scatter_type, reference=_scatter_reference,
-    vjp=_scatter_vjp, jvp=_scatter_jvp, batch=_scatter_batch,
-    lowering=Scatter(lambda node: node.inputs[-1].shape, _scatter_target, _scatter_value),
-    dtypes=FLOATS + INTEGERS,
-    samples=(
-        Sample((Arg((5,)), _ROWS, Arg((4,))), {"axes": (0,), "position": 0}),
-        Sample((Arg((5, 19)), _ROWS, Arg((4, 19))), {"axes": (0,), "position": 0}),
-        Sample((Arg((3, 5)), _PAIRS, Arg((3, 2, 3))), {"axes": (1,), "position": 1}),
-        Sample((Arg((5, 2, 5)), _PAIRS, _PAIRS, Arg((2, 3, 2))), {"axes": (2, 0), "position": 0}),
-        Sample(
-            (Arg((5,)), Arg((0,), 0, 4, dtype=int64), Arg((0,))), {"axes": (0,), "position": 0}
-        ),
-    ),
+    "sum", np.add, _scatter_vjp, _scatter_jvp,
 )  # fmt: skip
+
+
+def _tie_shares(result: Node) -> tuple[Node, Node]:
+    """Of the derivative of a result, what part the base has, and what each update."""
+    base, *indices, updates = result.inputs
+    chosen = ops.gather(result, *indices, **result.attrs)
+    own, theirs = (
+        ops.astype(ops.eq(given, found), dtype=result.dtype)
+        for given, found in ((base, result), (updates, chosen))
+    )
+    counts = ops.scatter_add(own, *indices, theirs, **result.attrs)
+    shares = ops.div(scalar_like(counts, 1), ops.maximum(counts, scalar_like(counts, 1)))
+    return ops.mul(own, shares), ops.mul(theirs, ops.gather(shares, *indices, **result.attrs))
+
+
+def _extreme_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
+    _, *indices, _ = result.inputs
+    own, theirs = _tie_shares(result)
+    reached = ops.gather(g, *indices, **result.attrs)
+    return (ops.mul(g, own), *(None for _ in indices), ops.mul(reached, theirs))
+
+
+def _extreme_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
+    _, *indices, _ = result.inputs
+    first, last = (
+        zeros_like(share) if tangent is None else ops.mul(tangent, share)
+        for tangent, share in zip((tangents[0], tangents[-1]), _tie_shares(result), strict=True)
+    )
+    return ops.scatter_add(first, *indices, last, **result.attrs)
+
+
+for _name, _combiner, _function in (
+    ("scatter_max", "max", np.maximum),
+    ("scatter_min", "min", np.minimum),
+):
+    _scatter(
+        _name,
+        f"The {_function.__name__} of the base and all updates at computed positions, NaN if one "
+        "is NaN. Those that tie share the derivative equally.",
+        _combiner, _function, _extreme_vjp, _extreme_jvp,
+    )  # fmt: skip
 
 
 def _one_hot_type(inference: Inference) -> TensorType:

@@ -30,7 +30,7 @@ def around(builder: Builder, node: Node, axis: int) -> tuple[tuple[Axis, ...], A
 
 
 def scatter_kernel(group: Group, fusion: Fusion) -> Made:
-    """First the base is copied, then the updates are added in order."""
+    """First the base is copied, then the updates are combined with it in order."""
     (node,) = group.nodes
     rule = node.op.lowering
     assert isinstance(rule, lowering.Scatter)
@@ -44,8 +44,8 @@ def scatter_kernel(group: Group, fusion: Fusion) -> Made:
     index = tuple(axis.position for axis in axes)
     offset = linearize(rule.target(node, index, read), node.shape)
     value = rule.value(node, index, read)
-    add = Update(target, offset, "sum", value, _all_in_range(offset))
-    return builder.kernel((*copy, *_update_loops(axes, add)), parallel=False)
+    change = Update(target, offset, rule.combiner, value, _all_in_range(offset))
+    return builder.kernel((*copy, *_update_loops(axes, change)), parallel=False)
 
 
 def _update_loops(axes: tuple[Axis, ...], update: Update) -> tuple[Statement, ...]:
@@ -54,7 +54,7 @@ def _update_loops(axes: tuple[Axis, ...], update: Update) -> tuple[Statement, ..
 
 
 def _lanes_stay_apart(axis: Axis, offset: Size) -> bool:
-    """Whether neighbours along the axis are added at neighbouring places."""
+    """Whether neighbours along the axis are combined at neighbouring places."""
     computed = scalar.opaque_values(offset)
     return axis.step(offset) == 1 and not any(value.depends_on(axis.symbol) for value in computed)
 

@@ -44,6 +44,8 @@ def assert_close(case: Case, values: Sequence[Array], got: Array) -> None:
         "max",
         "min",
         "window_max",
+        "scatter_max",
+        "scatter_min",
     ):  # which of 0.0 and -0.0 is found follows no rule
         np.testing.assert_array_equal(got, expected)
     elif case.op.kind is Kind.ELEMENTWISE:

@@ -179,13 +179,14 @@ def _compute(node: Node, at: Evaluation) -> Array:
             return np.broadcast_to(at.expr(element(node, grid.index, read)), grid.shape)
         case Reduce(combiner, extents, operands, _):
             return _reduce(node, at, combiner, extents(node), operands)
-        case Scatter(extents, target, value):
+        case Scatter(extents, target, value, combiner):
             grid = loops(extents(node), sizes)
             at.symbols = sizes | grid.positions
             result = at.buffers[0].copy()
             offset = np.asarray(at.size(linearize(target(node, grid.index, read), node.shape)))
             added = at.expr(value(node, grid.index, read))
-            np.add.at(result.reshape(-1), np.broadcast_to(offset, grid.shape), added)
+            change = {"sum": np.add, "max": np.maximum, "min": np.minimum}[combiner]
+            change.at(result.reshape(-1), np.broadcast_to(offset, grid.shape), added)
             return result
         case Scan(combiner, axis):
             running = {"sum": np.add, "prod": np.multiply, "max": np.maximum}[combiner]

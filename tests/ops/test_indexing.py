@@ -9,12 +9,17 @@ import pytest
 
 from graphc.errors import OutOfRangeError, ShapeError
 from graphc.ir.dtypes import float32, float64, int64
+from graphc.ir.node import Node
 from graphc.ir.opdef import REGISTRY, Array
 from graphc.ops import ops
 from tests.ops import applying
 from tests.ops.applying import apply, gradient
 
 FIRST_AXIS: dict[str, Any] = {"axes": (0,), "position": 0}
+
+
+def fixed(value: Array) -> Node:
+    return ops.constant(value=value)
 
 
 def test_negative_positions_count_from_the_end() -> None:
@@ -27,6 +32,22 @@ def test_updates_at_one_position_add_up() -> None:
     np.testing.assert_array_equal(found, [1, 1, 2, 3, 6])
 
 
+@pytest.mark.parametrize("name, sign", [("scatter_max", 1), ("scatter_min", -1)])
+def test_those_that_tie_share_the_derivative(name: str, sign: int) -> None:
+    """The base too; a NaN stays, and hands on nothing; infinite values count as others do."""
+    index, base = ops.constant(value=np.array([0, 0, 1, 2, -1])), np.array([2, 0, np.inf, 5.0])
+    updates = sign * np.array([2, 1, 3, np.inf, np.nan])
+    found = apply(name, sign * base, index.attrs["value"], updates, **FIRST_AXIS)
+    np.testing.assert_array_equal(found, sign * np.array([2, 3, np.inf, np.nan]))
+    slopes = [
+        gradient(lambda x: getattr(ops, name)(x, index, fixed(updates), **FIRST_AXIS), sign * base),
+        gradient(lambda x: getattr(ops, name)(fixed(sign * base), index, x, **FIRST_AXIS), updates),
+    ]
+    expected = [[0.5, 0, 0.5, 0]], [[0.5, 0, 1, 0.5, 0]]
+    for (got,), (wanted,) in zip(slopes, expected, strict=True):
+        np.testing.assert_array_equal(got, wanted)
+
+
 def test_the_gradient_of_a_repeated_position_adds_up() -> None:
     index = ops.constant(value=np.array([1, 1, -1]))
     (found,) = gradient(lambda x: ops.gather(x, index, **FIRST_AXIS), [7.0, 8.0, 9.0])
@@ -34,7 +55,10 @@ def test_the_gradient_of_a_repeated_position_adds_up() -> None:
 
 
 @pytest.mark.parametrize("position", [5, -6, 10**12])
-@pytest.mark.parametrize("name, others", [("gather", ()), ("scatter_add", (np.ones(2),))])
+@pytest.mark.parametrize(
+    "name, others",
+    [("gather", ()), ("scatter_add", (np.ones(2),)), ("scatter_max", (np.ones(2),))],
+)
 def test_a_position_out_of_range_names_the_op_and_the_line(
     name: str, others: tuple[Array, ...], position: int
 ) -> None:

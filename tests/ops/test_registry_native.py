@@ -148,7 +148,7 @@ def check_run(
 
 @pytest.mark.parametrize("size", [5, "n"])
 @pytest.mark.parametrize("position", [5, -6, 10**12, -(10**12)])
-@pytest.mark.parametrize("name", ["gather", "scatter_add"])
+@pytest.mark.parametrize("name", ["gather", "scatter_add", "scatter_min"])
 def test_a_position_out_of_range_names_the_op_and_the_line(
     name: str, position: int, size: int | str
 ) -> None:
