@@ -25,6 +25,7 @@ from graphc.codegen.threads.pool import emit_pool, is_available, pool_bytes
 from graphc.codegen.threads.pool_function import LINE, STARTED
 from graphc.codegen.translation import plain_object
 from graphc.errors import AttributeValueError, CompileError, SessionError
+from graphc.schedule.work import NANOSECOND
 
 #: How many threads a session uses that has not been told.
 THREADS_VARIABLE = "GRAPHC_THREADS"
@@ -32,6 +33,11 @@ THREADS_VARIABLE = "GRAPHC_THREADS"
 #: How long a thread with nothing to do looks for work before it sleeps. Longer than what lies
 #: between two runs of a training loop, shorter than what anybody would see as load.
 SPIN_NANOSECONDS = 50_000
+
+#: How much work a caller has alone before it wakes workers that sleep, in the units of
+#: `graphc.schedule.work`. They are with the job after 30 to 80 microseconds, and waking one takes
+#: 10 to 35 of the caller's.
+PATIENCE_WORK = 100_000 * NANOSECOND
 
 #: How long the end of the process waits for a job that a daemon thread still runs.
 PATIENCE_SECONDS = 0.1
@@ -144,7 +150,7 @@ class Pool:
         """Write the struct, whatever was in it."""
         crowded = self._threads > _processors()  # who looks for work would keep others from it
         spin = 0 if crowded else SPIN_NANOSECONDS
-        self._code.initialize(self._address, self._threads - 1, spin)
+        self._code.initialize(self._address, self._threads - 1, spin, PATIENCE_WORK)
 
     def _rest(self) -> None:
         """Have no workers until the next job, unless there is a job right now."""
@@ -197,8 +203,8 @@ def pool_code() -> PoolCode:
     code.detach()  # never unloaded: workers may be in it until the process is gone
     pointer, number = ctypes.c_void_p, ctypes.c_int64
     return PoolCode(
-        ctypes.CFUNCTYPE(None, pointer, pointer, pointer, number, pointer)(parallel_for),
-        ctypes.CFUNCTYPE(None, pointer, number, number)(initialize),
+        ctypes.CFUNCTYPE(None, pointer, pointer, pointer, number, number, pointer)(parallel_for),
+        ctypes.CFUNCTYPE(None, pointer, number, number, number)(initialize),
         ctypes.CFUNCTYPE(number, pointer)(stop),
         ctypes.CFUNCTYPE(number, pointer)(close),
         now,

@@ -11,6 +11,7 @@ import llvmlite.binding as llvm
 import numpy as np
 
 from graphc.codegen.target import current_target
+from graphc.codegen.threads.pool_function import PATIENCE
 
 Array = np.ndarray[Any, Any]
 
@@ -80,7 +81,7 @@ define void @nest(ptr %job, i64 %piece, ptr %room) {
   %inner = alloca %job
   store ptr %own, ptr %inner
   %parallel_for = load ptr, ptr %pool
-  call void %parallel_for(ptr %pool, ptr @count, ptr %inner, i64 %pieces, ptr %room)
+  call void %parallel_for(ptr %pool, ptr @count, ptr %inner, i64 %pieces, i64 0, ptr %room)
   ret void
 }
 
@@ -156,7 +157,7 @@ work:
   store i64 0, ptr %arrived
   store i64 %count, ptr %wanted
   %start = call i64 @now()
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %count, ptr null)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %count, i64 0, ptr null)
   %stop = call i64 @now()
   store ptr %trap, ptr %job
   %took = sub i64 %stop, %start
@@ -201,7 +202,7 @@ define void @flushing(ptr %parallel_for, ptr %pool, ptr %task, ptr %job, i64 %pi
   %more = or i32 %bits, 32832
   store i32 %more, ptr %flush
   call void @llvm.x86.sse.ldmxcsr(ptr %flush)
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, ptr null)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, i64 0, ptr null)
   call void @llvm.x86.sse.ldmxcsr(ptr %control)
   ret void
 }
@@ -213,7 +214,7 @@ define void @flushing(ptr %parallel_for, ptr %pool, ptr %task, ptr %job, i64 %pi
   %bits = call i64 @llvm.aarch64.get.fpcr()
   %more = or i64 %bits, 16777216
   call void @llvm.aarch64.set.fpcr(i64 %more)
-  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, ptr null)
+  call void %parallel_for(ptr %pool, ptr %task, ptr %job, i64 %pieces, i64 0, ptr null)
   call void @llvm.aarch64.set.fpcr(i64 %bits)
   ret void
 }
@@ -224,7 +225,7 @@ _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 _DRIVE = ctypes.CFUNCTYPE(
     _NUMBER, _POINTER, _POINTER, *[_NUMBER] * 4, _POINTER, _NUMBER, _POINTER, _POINTER
 )
-_PARALLEL_FOR = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER, _NUMBER, _POINTER)
+_PARALLEL_FOR = ctypes.CFUNCTYPE(None, *[_POINTER] * 3, *[_NUMBER] * 2, _POINTER)
 _FLUSHING = ctypes.CFUNCTYPE(None, _POINTER, _POINTER, _POINTER, _POINTER, _NUMBER)
 
 
@@ -264,6 +265,7 @@ class Drive:
 
     def run(self, address: int, rounds: int, *, task: str = "count", idle: int = 0) -> Drive:
         """Give so many jobs to the pool at the address, idle up to `idle` ns between them."""
+        wake_always(address)
         stride = self.pieces + self.more + 1
         counters, trap = np.zeros((2, stride), np.int64), np.zeros(stride, np.int64)
         times = np.zeros(rounds, np.int64)
@@ -283,15 +285,19 @@ class Drive:
 class Job:
     """One job: a task, counters, and the pool it runs on."""
 
-    def __init__(self, task: str, pieces: int, counters: int, address: int) -> None:
-        self.task, self.pieces, self.address = code()[task], pieces, address
+    def __init__(self, task: str, pieces: int, counters: int, address: int, work: int = 0) -> None:
+        """`work` is what the job says it is; the pool wakes workers for any."""
+        wake_always(address)
+        self.task, self.pieces, self.address, self.work = code()[task], pieces, address, work
         self.counters = np.zeros(counters, np.int64)
         self.context = np.array([self.counters.ctypes.data, 0, pieces, address, 0], np.uintp)
 
     def run(self) -> Array:
         """Give the job to the pool, as a compiled program does; the counters after it."""
         parallel_for = _PARALLEL_FOR(first_word(self.address))
-        parallel_for(self.address, self.task, self.context.ctypes.data, self.pieces, None)
+        parallel_for(
+            self.address, self.task, self.context.ctypes.data, self.pieces, self.work, None
+        )
         return self.counters
 
     def run_flushing(self) -> Array:
@@ -300,6 +306,12 @@ class Job:
         context = self.context.ctypes.data
         flushing(first_word(self.address), self.address, self.task, context, self.pieces)
         return self.counters
+
+
+def wake_always(address: int) -> None:
+    """Have the pool wake workers for any job, as tasks need that wait for each other."""
+    if address:
+        ctypes.c_int64.from_address(address + PATIENCE).value = 0
 
 
 def first_word(address: int) -> int:

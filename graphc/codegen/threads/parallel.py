@@ -22,7 +22,7 @@ from graphc.codegen.values import I1, I64, POINTER, VOID
 from graphc.schedule.work import NANOSECOND
 
 #: A piece's work, in the units of `graphc.schedule.work`. Handing one to a thread that looks for
-#: work takes about 0.2 microseconds, waking one that sleeps about 20.
+#: work takes about 0.2 microseconds; for threads that sleep there must be more, see the pool.
 PIECE_WORK = 8_000 * NANOSECOND
 
 #: Pieces of one launch at most.
@@ -149,7 +149,7 @@ def emit_launch(module: ir.Module) -> ir.Function:
     length = builder.mul(_ceiling(builder, _ceiling(builder, extent, wanted), unit), unit)
     builder.store(length, word(builder, context, PIECE))
     pieces = _ceiling(builder, extent, length)
-    call_parallel_for(builder, pool, task, context, pieces, room)
+    call_parallel_for(builder, pool, task, context, pieces, work, room)
     builder.ret(pieces)
     return function
 

@@ -5,7 +5,8 @@ works on its job like any worker and waits for nothing but pieces that others ha
 
 1. The caller takes the pool by setting BUSY from 0 to 1. If it cannot, it runs all pieces itself.
 2. It writes the job (TASK, CONTEXT, PIECES), sets DONE to 0, and publishes the job by storing the
-   number of pieces in REMAINING. If SLEEPERS is not 0 it wakes as many as there is work for.
+   number of pieces in REMAINING. If SLEEPERS is not 0, and it has had enough work alone to make
+   that worth it (PATIENCE), it wakes as many as there are pieces for.
 3. Everybody claims pieces by subtracting 1 from REMAINING. A positive old value is a claim, and it
    tells which piece; any other value means that there is nothing to do.
 4. A worker that finds no more pieces adds the number it ran to DONE, in one step.
@@ -31,6 +32,9 @@ worker either waits already or has yet to look. The caller's wait for DONE is th
 parts exchanged (WAITING, DONE). A worker looks for a moment before it sleeps, also after it has
 been woken for nothing; no thread looks for longer than SPIN nanoseconds.
 
+Workers' own code is in `workers.py`, all waiting and waking in `waiting.py`, and where workers that
+are woken begin to run in `placement.py`.
+
 Floating-point control (rounding, subnormals to zero) is a register of each thread. Workers take
 over the caller's, or bits would depend on who runs a piece.
 """
@@ -38,23 +42,25 @@ over the caller's, or bits would depend on who runs a piece.
 from __future__ import annotations
 
 import os
-import signal
 import time
 
 from llvmlite import ir
 
 from graphc.codegen.target import Target
 from graphc.codegen.threads.pool_function import (
+    ALONE,
     BUSY,
     CONTEXT,
     DONE,
     FINISHED,
     HANDLES,
+    LAST,
     MUTEX,
     NULL,
     ONE,
     PARALLEL_FOR,
     PARALLEL_FOR_TYPE,
+    PATIENCE,
     PIECES,
     REMAINING,
     SLEEPERS,
@@ -72,11 +78,12 @@ from graphc.codegen.threads.pool_function import (
     restore_control,
     save_control,
 )
+from graphc.codegen.threads.waiting import emit_sleep, emit_wait, emit_wake
+from graphc.codegen.threads.workers import emit_close, emit_start, emit_stop, emit_worker
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, overloaded
 
-#: As much as the main thread usually has, for a piece may need megabytes; the C library's own
-#: choice is as low as 128 KiB.
-STACK_BYTES = 8 << 20
+#: Within how many nanoseconds a job begins that follows soon after another.
+SOON = 200_000
 
 
 def is_available() -> bool:
@@ -92,8 +99,9 @@ def pool_bytes(workers: int) -> int:
 def emit_pool(target: Target) -> ir.Module:
     """The module of the pool's functions, for the process that emits it (it knows its signals).
 
-    - `void gc.initialize(pool, i64 workers, i64 spin)` makes a struct, in any memory
-    - `void gc.parallel_for(pool, task, context, i64 pieces, room)` starts workers when first needed
+    - `void gc.initialize(pool, i64 workers, i64 spin, i64 patience)` makes a struct, in any memory
+    - `void gc.parallel_for(pool, task, context, i64 pieces, i64 work, room)` starts workers when
+      first needed
     - `i64 gc.stop(pool)` ends the workers, to be started again when needed; 0 if a job is running
     - `i64 gc.close(pool)` ends them for good; 0 if a job is running, and should be called again
     """
@@ -101,15 +109,15 @@ def emit_pool(target: Target) -> ir.Module:
     module.triple = target.triple
     _emit_now(module)
     _emit_work(module)
-    _emit_sleep(module)
-    _emit_worker(module)
-    _emit_start(module)
-    _emit_wake(module)
-    _emit_wait(module)
+    emit_sleep(module)
+    emit_wake(module)
+    emit_wait(module)
+    emit_worker(module)
+    emit_start(module)
+    emit_stop(module)
+    emit_close(module)
     _emit_parallel_for(module)
     _emit_initialize(module)
-    _emit_stop(module)
-    _emit_close(module)
     return module
 
 
@@ -119,6 +127,7 @@ def call_parallel_for(
     task: ir.Function,
     context: ir.Value,
     pieces: ir.Value,
+    work: ir.Value,
     room: ir.Value,
 ) -> None:
     """Emit a call of the pool's `parallel_for`, or a plain loop if the pool is null."""
@@ -128,7 +137,7 @@ def call_parallel_for(
             _emit_serial(builder, task, context, pieces, room)
         with together:
             function = builder.load(pool, typ=PARALLEL_FOR_TYPE.as_pointer())
-            builder.call(function, [pool, task, context, pieces, room])
+            builder.call(function, [pool, task, context, pieces, work, room])
 
 
 def _emit_serial(
@@ -177,130 +186,11 @@ def _emit_work(module: ir.Module) -> None:
     builder.ret(count)
 
 
-def _emit_worker(module: ir.Module) -> None:
-    """`ptr gc.worker(pool)`: a worker's life, as pthread_create starts it."""
-    code = PoolFunction(module, "gc.worker", POINTER)
-    builder = code.builder
-    head, live, leave = (builder.append_basic_block(n) for n in ("head", "live", "leave"))
-    builder.branch(head)
-    builder.position_at_end(head)
-    builder.cbranch(code.zero(code.load(STOP, "acquire")), live, leave)
-    builder.position_at_end(live)
-    ran = code.own("gc.work", NULL, result=I64)
-    with builder.if_then(code.positive(ran)):
-        _report(code, ran)
-    code.spin(lambda: builder.not_(_is_idle(code)), gives_way=True)
-    with builder.if_then(_is_idle(code)):
-        code.own("gc.sleep")
-    builder.branch(head)
-    builder.position_at_end(leave)
-    builder.ret(NULL)
-
-
-def _is_idle(code: PoolFunction) -> ir.Value:
-    """Whether there is neither a piece to claim nor a reason to leave."""
-    none = code.builder.not_(code.positive(code.load(REMAINING, "seq_cst")))
-    return code.builder.and_(none, code.zero(code.load(STOP, "seq_cst")))
-
-
-def _report(code: PoolFunction, ran: ir.Value) -> None:
-    """Tell the caller how many pieces are done; the job may be gone after that."""
-    code.add(DONE, ran, "seq_cst")
-    with code.unless(code.zero(code.load(WAITING, "seq_cst"))):
-        with code.locked():
-            pass
-        code.call("pthread_cond_signal", code.field(FINISHED))
-
-
-def _emit_sleep(module: ir.Module) -> None:
-    """`void gc.sleep(pool)`: sleep until woken, unless there is something to do."""
-    code = PoolFunction(module, "gc.sleep", VOID)
-    with code.locked():
-        code.add(SLEEPERS, ONE, "seq_cst")
-        with code.builder.if_then(_is_idle(code)):
-            code.call("pthread_cond_wait", code.field(WORK), code.field(MUTEX))
-        code.add(SLEEPERS, I64(-1), "seq_cst")
-    code.builder.ret_void()
-
-
-def _emit_wake(module: ir.Module) -> None:
-    """`void gc.wake(pool, i64 count)`: wake so many sleepers, or all if there are no more."""
-    code = PoolFunction(module, "gc.wake", VOID, [I64])
-    builder, count = code.builder, code.arguments[0]
-    with code.locked():
-        sleepers = code.load(SLEEPERS, "monotonic")
-    with builder.if_else(builder.icmp_signed(">=", count, sleepers)) as (everybody, some):
-        with everybody:
-            code.call("pthread_cond_broadcast", code.field(WORK))
-        with some, code.counted(count):
-            code.call("pthread_cond_signal", code.field(WORK))
-    builder.ret_void()
-
-
-def _emit_wait(module: ir.Module) -> None:
-    """`void gc.wait(pool, i64 count)`: wait until so many pieces are reported."""
-    code = PoolFunction(module, "gc.wait", VOID, [I64])
-    builder, count = code.builder, code.arguments[0]
-
-    def is_done(order: str) -> ir.Value:
-        return builder.icmp_signed("==", code.load(DONE, order), count)
-
-    code.spin(lambda: is_done("acquire"), gives_way=False)
-    with builder.if_then(is_done("acquire")):
-        builder.ret_void()
-    with code.locked():
-        code.store(ONE, WAITING, "seq_cst")
-        look, wait, after = (builder.append_basic_block(n) for n in ("look", "wait", "after"))
-        builder.branch(look)
-        builder.position_at_end(look)
-        builder.cbranch(is_done("seq_cst"), after, wait)
-        builder.position_at_end(wait)
-        code.call("pthread_cond_wait", code.field(FINISHED), code.field(MUTEX))
-        builder.branch(look)
-        builder.position_at_end(after)
-        code.store(ZERO, WAITING, "seq_cst")
-    builder.ret_void()
-
-
-def _emit_start(module: ir.Module) -> None:
-    """`void gc.start(pool)`: start the workers, or as many as the system allows."""
-    code = PoolFunction(module, "gc.start", VOID)
-    attributes, before = code.opaque(), code.opaque()
-    _block_signals(code, before)
-    code.call("pthread_attr_init", attributes)
-    code.call("pthread_attr_setstacksize", attributes, I64(STACK_BYTES))
-    worker = module.globals["gc.worker"]
-    with code.counted(code.load(WORKERS, "monotonic")):
-        started = code.load(STARTED)
-        handle = code.builder.gep(code.field(HANDLES), [started], source_etype=I64)
-        failure = code.call("pthread_create", handle, attributes, worker, code.pool)
-        created = code.builder.icmp_signed("==", failure, I32(0))
-        code.store(code.builder.add(started, code.builder.zext(created, I64)), STARTED)
-    with code.builder.if_then(code.zero(code.load(STARTED))):
-        code.store(ZERO, WORKERS, "monotonic")  # none: do not try again for each job
-    code.call("pthread_attr_destroy", attributes)
-    code.call("pthread_sigmask", I32(signal.SIG_SETMASK), before, NULL)
-    code.builder.ret_void()
-
-
-def _block_signals(code: PoolFunction, before: ir.Value) -> None:
-    """Leave signals to the threads that there are, where Python looks for them.
-
-    Those that a fault raises in the very thread that caused it stay open, for faulthandler.
-    """
-    faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
-    blocked = code.opaque()
-    code.call("sigfillset", blocked)
-    for fault in faults:
-        code.call("sigdelset", blocked, I32(fault))
-    code.call("pthread_sigmask", I32(signal.SIG_SETMASK), blocked, before)
-
-
 def _emit_parallel_for(module: ir.Module) -> None:
-    """`void gc.parallel_for(pool, task, context, i64 pieces, room)`, as said at the beginning."""
-    code = PoolFunction(module, "gc.parallel_for", VOID, [TASK_POINTER, POINTER, I64, POINTER])
+    """`void gc.parallel_for(pool, task, context, i64 pieces, i64 work, room)`, as said above."""
+    code = PoolFunction(module, "gc.parallel_for", VOID, [TASK_POINTER, POINTER, I64, I64, POINTER])
     builder = code.builder
-    task, context, pieces, room = code.arguments
+    task, context, pieces, work, room = code.arguments
     several, take, together, alone = (
         builder.append_basic_block(name) for name in ("several", "take", "together", "alone")
     )
@@ -310,9 +200,10 @@ def _emit_parallel_for(module: ir.Module) -> None:
     builder.position_at_end(several)
     builder.cbranch(code.zero(code.load(WORKERS, "monotonic")), alone, take)
     builder.position_at_end(take)
-    builder.cbranch(_take(code), together, alone)
+    builder.cbranch(code.take(), together, alone)
     builder.position_at_end(together)
-    _publish(code)
+    _publish(code, task, context, pieces)
+    _call_workers(code, pieces, work)
     ran = code.own("gc.work", room, result=I64)
     code.own("gc.wait", builder.sub(pieces, ran))
     code.store(ZERO, BUSY, "release")
@@ -322,17 +213,9 @@ def _emit_parallel_for(module: ir.Module) -> None:
     builder.ret_void()
 
 
-def _take(code: PoolFunction) -> ir.Value:
-    """Whether the pool could be taken for this thread."""
-    pair = code.builder.cmpxchg(code.field(BUSY), ZERO, ONE, "acquire", "monotonic")
-    return code.builder.extract_value(pair, 1)
-
-
-def _publish(code: PoolFunction) -> None:
-    """Write down the job of a caller that has taken the pool, and call for workers."""
-    builder = code.builder
-    task, context, pieces, _ = code.arguments
-    with builder.if_then(code.zero(code.load(STARTED)), likely=False):
+def _publish(code: PoolFunction, task: ir.Value, context: ir.Value, pieces: ir.Value) -> None:
+    """Write down the job of a caller that has taken the pool."""
+    with code.builder.if_then(code.zero(code.load(STARTED)), likely=False):
         code.own("gc.start")
     code.store(task, TASK)
     code.store(context, CONTEXT)
@@ -340,60 +223,41 @@ def _publish(code: PoolFunction) -> None:
     save_control(code)
     code.store(ZERO, DONE)
     code.store(pieces, REMAINING, "seq_cst")
+
+
+def _call_workers(code: PoolFunction, pieces: ir.Value, work: ir.Value) -> None:
+    """Wake workers that sleep, if there is enough to do for them.
+
+    A short job is over before they are awake, and waking them takes time of the caller's. So it
+    begins alone with its first jobs, and wakes them when it has had PATIENCE of work so, in jobs
+    that follow soon after each other. A job is never left waiting for who is not woken.
+    """
+    builder = code.builder
     with code.unless(code.zero(code.load(SLEEPERS, "seq_cst"))):
-        code.own("gc.wake", builder.sub(pieces, ONE))
+        now = code.now()
+        soon = builder.icmp_signed("<", builder.sub(now, code.load(LAST)), I64(SOON))
+        alone = builder.add(builder.select(soon, code.load(ALONE), ZERO), work)
+        enough = builder.icmp_signed(">=", alone, code.load(PATIENCE))
+        code.store(now, LAST)
+        code.store(builder.select(enough, ZERO, alone), ALONE)
+        with builder.if_then(enough):
+            code.own("gc.wake", builder.sub(pieces, ONE))
 
 
 def _emit_initialize(module: ir.Module) -> None:
-    """`void gc.initialize(pool, i64 workers, i64 spin)`: write every field, whatever was there."""
-    code = PoolFunction(module, "gc.initialize", VOID, [I64, I64])
-    workers, spin = code.arguments
+    """`void gc.initialize(pool, i64 workers, i64 spin, i64 patience)`.
+
+    It writes every field, whatever was there.
+    """
+    code = PoolFunction(module, "gc.initialize", VOID, [I64, I64, I64])
+    workers, spin, patience = code.arguments
     code.store(module.globals["gc.parallel_for"], PARALLEL_FOR)
     code.store(workers, WORKERS)
     code.store(spin, SPIN)
-    for offset in (STARTED, STOP, BUSY, REMAINING, DONE, WAITING, SLEEPERS):
+    code.store(patience, PATIENCE)
+    for offset in (ALONE, LAST, STARTED, STOP, BUSY, REMAINING, DONE, WAITING, SLEEPERS):
         code.store(ZERO, offset)
     code.call("pthread_mutex_init", code.field(MUTEX), NULL)
     for condition in (WORK, FINISHED):
         code.call("pthread_cond_init", code.field(condition), NULL)
     code.builder.ret_void()
-
-
-def _emit_stop(module: ir.Module) -> None:
-    """`i64 gc.stop(pool)`: 1 when no worker is left, 0 if the pool is busy with a job.
-
-    Takes the pool as a job does, so nobody else uses it meanwhile, and waits for the workers,
-    which have nothing left to do.
-    """
-    code = PoolFunction(module, "gc.stop", I64)
-    with code.unless(_take(code)):
-        code.builder.ret(ZERO)
-    with code.builder.if_then(code.positive(code.load(STARTED))):
-        _end_workers(code)
-    code.store(ZERO, BUSY, "release")
-    code.builder.ret(ONE)
-
-
-def _end_workers(code: PoolFunction) -> None:
-    """Tell the workers to leave, and wait until they have."""
-    code.store(ONE, STOP, "seq_cst")
-    with code.locked():
-        pass  # for the same reason as in gc.wake
-    code.call("pthread_cond_broadcast", code.field(WORK))
-    with code.counted(code.load(STARTED)) as k:
-        handle = code.builder.gep(code.field(HANDLES), [k], source_etype=I64)
-        code.call("pthread_join", code.builder.load(handle, typ=POINTER), NULL)
-    code.store(ZERO, STARTED)
-    code.store(ZERO, STOP)
-
-
-def _emit_close(module: ir.Module) -> None:
-    """`i64 gc.close(pool)`: from now on every job is run by its caller alone."""
-    code = PoolFunction(module, "gc.close", I64)
-    code.store(ZERO, WORKERS, "monotonic")
-    stopped = code.own("gc.stop", result=I64)
-    with code.unless(code.zero(stopped)):
-        for condition in (WORK, FINISHED):
-            code.call("pthread_cond_destroy", code.field(condition))
-        code.call("pthread_mutex_destroy", code.field(MUTEX))
-    code.builder.ret(stopped)

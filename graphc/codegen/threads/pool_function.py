@@ -12,18 +12,19 @@ from llvmlite import ir
 
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, overloaded
 
-#: void task(context, piece, room) and void parallel_for(pool, task, context, pieces, room). The
-#: room is memory for what the calling thread's pieces need while they run; workers give null.
+#: void task(context, piece, room) and void parallel_for(pool, task, context, pieces, work, room).
+#: The work is an estimate for all pieces, in the units of `graphc.schedule.work`. The room is
+#: memory for what the calling thread's pieces need while they run; workers give null.
 TASK_TYPE = ir.FunctionType(VOID, [POINTER, I64, POINTER])
 TASK_POINTER = TASK_TYPE.as_pointer()
-PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64, POINTER])
+PARALLEL_FOR_TYPE = ir.FunctionType(VOID, [POINTER, TASK_POINTER, POINTER, I64, I64, POINTER])
 
 #: Byte offsets of the struct. Fields written by different threads at the same time are a pair of
 #: cache lines apart (processors fetch them in pairs, and some lines are that long); a job lies
 #: with the counter of its pieces, for who claims one reads it next.
 LINE = 128
-PARALLEL_FOR, WORKERS, STARTED, STOP, SPIN = 0, 8, 16, 24, 32
-BUSY = 1 * LINE
+PARALLEL_FOR, WORKERS, STARTED, STOP, SPIN, PATIENCE = 0, 8, 16, 24, 32, 40
+BUSY, ALONE, LAST = 1 * LINE, 1 * LINE + 8, 1 * LINE + 16
 REMAINING, TASK, CONTEXT, PIECES, CONTROL = (2 * LINE + k for k in (0, 8, 16, 24, 32))
 DONE, WAITING = 3 * LINE, 3 * LINE + 8
 SLEEPERS = 4 * LINE
@@ -75,6 +76,11 @@ class PoolFunction:
         """Call one of the pool's functions on this pool."""
         return self.call(name, self.pool, *arguments, result=result)
 
+    def take(self) -> ir.Value:
+        """Whether the pool could be taken for this thread."""
+        pair = self.builder.cmpxchg(self.field(BUSY), ZERO, ONE, "acquire", "monotonic")
+        return self.builder.extract_value(pair, 1)
+
     def opaque(self) -> ir.Value:
         """Memory for a structure of the C library, on the stack."""
         place = self.builder.alloca(ir.ArrayType(I8, OPAQUE_BYTES))
@@ -108,8 +114,9 @@ class PoolFunction:
     def spin(self, ready: Callable[[], ir.Value], gives_way: bool) -> None:
         """Look whether something is ready until it is, for at most SPIN nanoseconds.
 
-        Who gives way lets other threads of the processor run after a sixteenth of that. The
-        caller may be one: woken workers often land on the processor of the thread that woke them.
+        Who gives way lets other threads of the processor run after a sixteenth of that. Workers
+        do, or one that shares its processor with another program would as often as not be stopped
+        in the middle of a piece, for milliseconds, while the caller waits for it.
         """
         builder = self.builder
         pause = _PAUSES.get(_architecture(builder.module))

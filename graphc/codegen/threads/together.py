@@ -15,8 +15,9 @@ from graphc.codegen.threads.pool import call_parallel_for
 from graphc.codegen.threads.pool_function import TASK_POINTER, TASK_TYPE, counted
 from graphc.codegen.values import I64, POINTER, VOID
 
-#: Words of a job: how many launches, how many pieces, work in the last piece if it can be shared.
-LAUNCHES, PIECES, SHARED, JOB_WORDS = range(4)
+#: Words of a job: how many launches, how many pieces, the work of all of them, and that in the
+#: last piece if it can be shared.
+LAUNCHES, PIECES, WORK, SHARED, JOB_WORDS = range(5)
 
 #: Words of a launch in a job, behind those: its first piece and how many it has.
 TASK, CONTEXT, FIRST, NUMBER, LAUNCH_WORDS = range(5)
@@ -38,7 +39,7 @@ class Together:
     @staticmethod
     def begin(builder: ir.IRBuilder, job: ir.Value) -> None:
         """A job without launches."""
-        for k in (LAUNCHES, PIECES, SHARED):
+        for k in (LAUNCHES, PIECES, WORK, SHARED):
             builder.store(ZERO, word(builder, job, k))
 
     def run(self, builder: ir.IRBuilder, pool: ir.Value, job: ir.Value, room: ir.Value) -> None:
@@ -70,8 +71,8 @@ def _emit_join(module: ir.Module) -> ir.Function:
     function, builder = _function(module, "join", type_)
     job, task, context, extent, work, unit = function.args
     pieces = parallel.cut(builder, context, extent, work, unit)
-    number, next_, shared = (
-        builder.load(word(builder, job, k), typ=I64) for k in (LAUNCHES, PIECES, SHARED)
+    number, next_, before, shared = (
+        builder.load(word(builder, job, k), typ=I64) for k in (LAUNCHES, PIECES, WORK, SHARED)
     )
     whole = builder.icmp_unsigned("==", pieces, ONE)
     full = I64(parallel.PIECE_WORK)
@@ -86,6 +87,7 @@ def _emit_join(module: ir.Module) -> ir.Function:
         builder.store(value, word(builder, own, k))
     builder.store(builder.add(number, ONE), word(builder, job, LAUNCHES))
     builder.store(builder.add(first, pieces), word(builder, job, PIECES))
+    builder.store(builder.add(before, work), word(builder, job, WORK))
     builder.store(left, word(builder, job, SHARED))
     builder.ret_void()
     return function
@@ -113,10 +115,10 @@ def _emit_run(module: ir.Module, task: ir.Function) -> ir.Function:
     type_ = ir.FunctionType(VOID, [POINTER, POINTER, POINTER])
     function, builder = _function(module, "run_together", type_)
     pool, job, room = function.args
-    pieces = builder.load(word(builder, job, PIECES), typ=I64)
+    pieces, work = (builder.load(word(builder, job, k), typ=I64) for k in (PIECES, WORK))
     with builder.if_then(builder.icmp_unsigned("==", pieces, ONE)):
         builder.call(task, [job, ZERO, room])
         builder.ret_void()
-    call_parallel_for(builder, pool, task, job, pieces, room)
+    call_parallel_for(builder, pool, task, job, pieces, work, room)
     builder.ret_void()
     return function

@@ -128,7 +128,10 @@ class Model:
     def call(self, state: State, k: int, thread: Thread) -> Iterator[State]:
         place = "wake" if self.without == "passing the mutex" else "pass and wake"
         own = "read first" if self.without == "claim before reading" else "claim"
-        yield at(state, k, place if state.sleepers else own)
+        if not state.sleepers or not self.meet:
+            yield at(state, k, own)  # nobody sleeps, or the job is too short to wake anybody
+        if state.sleepers:
+            yield at(state, k, place)
 
     def pass_and_wake(self, state: State, k: int, thread: Thread) -> Iterator[State]:
         yield at(state, k, "wake")

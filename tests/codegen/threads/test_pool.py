@@ -78,7 +78,7 @@ def calling_module() -> ir.Module:
     run = ir.Function(module, ir.FunctionType(VOID, [POINTER, POINTER, I64]), name="run")
     builder = ir.IRBuilder(run.append_basic_block("entry"))
     pool, counters, pieces = run.args
-    call_parallel_for(builder, pool, task, counters, pieces, fields.NULL)
+    call_parallel_for(builder, pool, task, counters, pieces, pieces, fields.NULL)
     builder.ret_void()
     return module
 
