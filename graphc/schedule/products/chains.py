@@ -35,6 +35,9 @@ from graphc.schedule.statements import (
 #: Lines that are taken together, at least and at most, and terms up to which a sum is written out.
 FEWEST, MOST, MOST_TERMS = 4, 8, 49
 
+#: Terms of the lines that are taken together: more of them take longer to compile than they gain.
+TERMS_TOGETHER = 200
+
 
 def chain_kernel(group: Group, fusion: Fusion, rank: int) -> tuple[Kernel, tuple[Buffer, ...]]:
     """The kernel of a sum over windows of so many dims, and what is fused to it."""
@@ -68,9 +71,12 @@ class _Chains:
         *outer, last = piece.shape[-self.rank :]
         around, count = tuple(map(axis, outer[:-1])), outer[-1] if outer else 1
         start = (*place, *(one.position for one in around))
-        is_long, whole = max(map(_terms, pieces)) > MOST_TERMS, (0, count, 1)
-        for first, several, height in _heights(count, len(pieces)) if not is_long else [whole]:
-            lines, along = axis(several), axis(last)
+        terms, whole = max(map(_terms, pieces)), (0, count, 1)
+        is_long, several = terms > MOST_TERMS, len(pieces)
+        for first, turns_of_lines, height in (
+            [whole] if is_long else _heights(count, several, several * terms)
+        ):
+            lines, along = axis(turns_of_lines), axis(last)
             body: list[Statement] = []
             for k in range(height):
                 row = (first + height * lines.position + k,) if outer else ()
@@ -152,17 +158,26 @@ def _terms(piece: Piece) -> int:
     return terms if isinstance(terms, int) else MOST_TERMS + 1
 
 
-def _heights(count: Size, several: int) -> list[tuple[Size, Size, int]]:
+def _heights(count: Size, several: int, terms: int) -> list[tuple[Size, Size, int]]:
     """Loops over lines: where each begins, how many turns it has, and the lines of a turn.
 
-    Fewer are taken together where `several` elements of each line are.
+    Fewer are taken together where `several` elements of each line are, or many terms.
     """
-    fewest, most = max(1, FEWEST // several), max(1, MOST // several)
+    most = max(1, min(MOST // several, TERMS_TOGETHER // max(terms, 1)))
+    fewest = min(max(1, FEWEST // several), most)
     if isinstance(count, int):
-        height = min(range(fewest, most + 1), key=lambda n: (count % n, -n)) if count > most else 0
-        height = height or max(count, 1)
+        height = max(count, 1) if count <= most else _height(count, fewest, most, MOST // several)
         whole = count // height
         found: list[tuple[Size, Size, int]] = [(0, whole, height)]
-        return found + [(height * whole, 1, count % height)] * (count % height > 0)
+        return found + [(height * whole, 1, count - height * whole)] * (height * whole < count)
     groups = dims.floordiv(count, fewest)
     return [(0, groups, fewest), (fewest * groups, count - fewest * groups, 1)]
+
+
+def _height(count: int, fewest: int, most: int, limit: int) -> int:
+    """How many lines of so many go together; more than usual if none are left over then."""
+    even = (
+        n for n in (*range(most, fewest - 1, -1), *range(most + 1, limit + 1)) if count % n == 0
+    )
+    least_left = min(range(fewest, most + 1), key=lambda n: (count % n, -n))
+    return next(even, least_left)
