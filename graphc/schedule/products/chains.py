@@ -10,18 +10,17 @@ loops instead.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import chain, product
+from itertools import product
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
 from graphc.ir.indexing import delinearize, linearize
-from graphc.ir.lowering import Piece, Read
+from graphc.ir.lowering import Piece
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
-from graphc.schedule.products.pieces import has_terms, pieces_of
+from graphc.schedule.products.pieces import has_terms, neighbours, pieces_of
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
     Combine,
@@ -58,7 +57,7 @@ class _Chains:
         place = delinearize(block.position, lead)
         body = [
             statement
-            for pieces in _neighbours(pieces_of(self.node))
+            for pieces in neighbours(pieces_of(self.node))
             for statement in self._pieces(pieces, place)
         ]
         return self.builder.kernel((Loop(block, tuple(body)),), parallel=True)
@@ -122,34 +121,6 @@ class _Chains:
             left, right = piece.operands(turn, own, inner, read)
             total = scalar.same("fma", left, right, total)
         return total
-
-
-def _neighbours(pieces: tuple[Piece, ...]) -> list[list[Piece]]:
-    """Pieces whose elements are at the same places but along the last dim, of equal number."""
-    found: dict[object, list[Piece]] = {}
-    for piece in chain.from_iterable(map(_turns_apart, pieces)):
-        place = piece.at((0,) * len(piece.turns), (0,) * len(piece.shape))
-        found.setdefault((piece.turns, piece.shape, place[:-1]), []).append(piece)
-    return list(found.values())
-
-
-def _turns_apart(piece: Piece) -> list[Piece]:
-    """A piece for each of its few turns along the last dim."""
-    if not piece.turns or not 1 < piece.turns[-1] <= MOST:
-        return [piece]
-    return [_in_turn(piece, k) for k in range(piece.turns[-1])]
-
-
-def _in_turn(piece: Piece, last: int) -> Piece:
-    def operands(turn: Index, index: Index, inner: Index, read: Read) -> tuple[Expr, ...]:
-        return piece.operands((*turn[:-1], last), index, inner, read)
-
-    return replace(
-        piece,
-        turns=(*piece.turns[:-1], 1),
-        at=lambda turn, index: piece.at((*turn[:-1], last), index),
-        operands=operands,
-    )
 
 
 def _terms(piece: Piece) -> int:

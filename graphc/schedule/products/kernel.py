@@ -25,7 +25,7 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
 from graphc.schedule.products.blocks import block_sizes, count, even, extent
-from graphc.schedule.products.pieces import falls_apart, frame_of, has_terms, pieces_of
+from graphc.schedule.products.pieces import falls_apart, frame_of, has_terms, neighbours, pieces_of
 from graphc.schedule.products.roles import Roles, roles_of
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
@@ -127,13 +127,23 @@ class _Blocks:
         *place, column_number = delinearize(block.position, blocks)
         row_number = place.pop(outer)
         body: list[Statement] = []
-        for piece in self.pieces:
+        for pieces in self._taken_together():
             numbers = tuple(place), row_number, column_number
-            made = self._piece(piece, (high, wide), numbers, apart, flat)
+            made = self._piece(pieces, (high, wide), numbers, apart, flat)
             if made is None:
                 return None
             body.extend(made)
         return self.builder.kernel((Loop(block, tuple(body)),), parallel=True)
+
+    def _taken_together(self) -> list[list[Piece]]:
+        """Pieces, each with those without terms whose elements are neighbours of its own."""
+        if self.sums or len(self.pieces) == 1:
+            return [[piece] for piece in self.pieces]
+        found: list[list[Piece]] = []
+        for pieces in neighbours(self.pieces):
+            first, *others = [[piece] for piece in pieces if has_terms(piece)] or [[]]
+            found += [[*first, *(p for p in pieces if not has_terms(p))], *others]
+        return found
 
     def _sides(self, height: Shape, width: Shape, stack: Shape) -> tuple[Side, Side]:
         """The rows and the columns in blocks."""
@@ -147,11 +157,11 @@ class _Blocks:
         return Side(height, row_block), wide or Side(width, column_block)
 
     def _piece(
-        self, piece: Piece, sides: tuple[Side, Side], numbers: tuple[Index, Size, Size],
+        self, pieces: list[Piece], sides: tuple[Side, Side], numbers: tuple[Index, Size, Size],
         apart: bool, flat: bool,
     ) -> tuple[Statement, ...] | None:  # fmt: skip
-        """What a block computes of a piece."""
-        roles, builder, (high, wide) = self.roles, self.builder, sides
+        """What a block computes of a piece, and of others that are zeros at places beside it."""
+        roles, builder, (high, wide), (piece, *others) = self.roles, self.builder, sides, pieces
         (place, row_number, column_number), turns = numbers, tuple(map(builder.axis, piece.turns))
         height, width = (_sizes(piece.shape, some) for some in (roles.rows, roles.columns))
         rows = high.axes(builder, row_number, height if apart else (dims.product(height),))
@@ -163,9 +173,10 @@ class _Blocks:
             at_column = delinearize(at_column[0], width)
         own, turn = roles.index(place, at_row, at_column), tuple(axis.position for axis in turns)
         index = piece.at(turn, own)
+        nothing = scalar.const(0, self.node.dtype)
+        beside = [one for other in others for one in self._body(other.at(turn, own), nothing, 0)]
         if not has_terms(piece):
-            nothing = scalar.const(0, self.node.dtype)
-            body = self._body(index, nothing, 0)
+            body = (*self._body(index, nothing, 0), *beside)
             axes, body = collapse((*turns, *rows, *columns), body)
             return nest(axes, body, vector=bool(axes) and axes[-1].extent != 1)
         depth = tuple(builder.axis(size) for size in piece.extents(own))
@@ -176,7 +187,7 @@ class _Blocks:
         name = builder.result()
         first_row = high.run * row_number
         value = scalar.local(name, self.node.dtype)
-        body = self._body(index, value, first_row + rows[0].position)
+        body = (*self._body(index, value, first_row + rows[0].position), *beside)
         cleared = self._cleared(index, first_row, rows[0], columns)
         if apart and len(collapse(rows, (Combine(name, (left,)),))[0]) == 1:
             return None
