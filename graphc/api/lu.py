@@ -1,4 +1,4 @@
-"""LU factors of square matrices, and systems solved with factors that are at hand."""
+"""LU factors, and systems solved with factors that are at hand."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from graphc.api.blame import blamed
 from graphc.api.broadcasting import repeated_to
 from graphc.api.gathering import index_node, take_along_axis
 from graphc.api.manipulation import reshaped
-from graphc.api.matrices import square_node, system_nodes
+from graphc.api.matrices import matrix_node, system_nodes
 from graphc.api.operands import TensorLike, graph_of, to_nodes
+from graphc.ir import dims
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.ops import ops
 from graphc.ops.algebra import add
 from graphc.ops.contraction import transposed
-from graphc.ops.matrices import identity_like, lower, unpacked, upper
-from graphc.ops.systems import lu_parts, moving
+from graphc.ops.lu import lu_parts, moving
+from graphc.ops.matrices import columns_of, identity_like, lower, rows_of, unpacked, upper
 
 if TYPE_CHECKING:
     from graphc.api.tensor import Tensor
@@ -39,23 +40,26 @@ class LUFactors(NamedTuple):
 
 
 def lu(x: TensorLike, /) -> LUResult:
-    """Factors of matrices (..., n, n), found by elimination that takes the largest pivots.
+    """Factors of matrices (..., m, n), found by elimination that takes the largest pivots.
 
-    Derivatives need a matrix that is not singular: else they are infinite or NaN.
+    P is (..., m, m), L (..., m, k) and U (..., k, n), where k is min(m, n). Derivatives need
+    pivots that are not 0: else they are infinite or NaN.
     """
-    graph, node = graph_of("lu", x), square_node("lu", x)
+    graph, node = graph_of("lu", x), matrix_node("lu", x)
     both, permutation = _factors("lu", node)
-    rows = moving(permutation, both)  # row i of it times x is row permutation[i] of x
-    unit = add(lower(both, strict=True), identity_like(both))
-    return LUResult(*map(graph.tensor, (transposed(rows), unit, upper(both))))
+    rows = moving(permutation, both.dtype)  # row i of it times x is row permutation[i] of x
+    k = dims.minimum(*both.shape[-2:])
+    left = lower(columns_of(both, 0, k), strict=True)
+    unit = add(left, identity_like(left))
+    return LUResult(*map(graph.tensor, (transposed(rows), unit, upper(rows_of(both, 0, k)))))
 
 
 def lu_factor(x: TensorLike, /) -> LUFactors:
-    """Packed factors (..., n, n) for `lu_solve`, and the permutation (..., n), as int64.
+    """Packed factors (..., m, n), and the permutation (..., m), as int64; see `lu`.
 
-    For derivatives see `lu`.
+    Those of square matrices are what `lu_solve` takes.
     """
-    graph, node = graph_of("lu_factor", x), square_node("lu_factor", x)
+    graph, node = graph_of("lu_factor", x), matrix_node("lu_factor", x)
     both, permutation = _factors("lu_factor", node)
     return LUFactors(graph.tensor(both), graph.tensor(ops.astype(permutation, dtype=int64)))
 
@@ -105,7 +109,7 @@ def _factors(op: str, node: Node) -> tuple[Node, Node]:
     """
     with blamed(op):
         packed = ops.lu(transposed(node))
-    both, permutation, _, _ = unpacked(packed, lu_parts(node.shape[-1]))
+    both, permutation, _, _ = unpacked(packed, lu_parts(node.shape[-1], node.shape[-2]))
     return transposed(both), permutation
 
 

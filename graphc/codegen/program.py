@@ -27,10 +27,11 @@ from graphc.codegen.threads.parallel import (
     task_name,
     word,
 )
-from graphc.codegen.threads.pool_function import TASK_TYPE
+from graphc.codegen.threads.pool_function import TASK_TYPE, counted
 from graphc.codegen.threads.together import Together
 from graphc.codegen.values import I64, POINTER, VOID
 from graphc.ir.dims import Size, symbol
+from graphc.ir.dtypes import int64
 from graphc.ir.node import Node
 from graphc.ir.scalar import Site
 from graphc.schedule.kernel import Kernel, Launch, Schedule, Workspace
@@ -193,6 +194,16 @@ class _Entry:
         dims = [self._elements.size(launch.sized(symbol(name))) for name in names]
         for k, value in enumerate([*pointers, *dims]):
             builder.store(value, word(builder, context, OWN + k))
+        for buffer, pointer in zip(launch.operands, pointers, strict=True):
+            if isinstance(buffer, Workspace) and buffer.zeroed:
+                self._fill_with_zeros(buffer, pointer)
+
+    def _fill_with_zeros(self, buffer: Workspace, pointer: ir.Value) -> None:
+        """Counters, which are few words."""
+        assert buffer.dtype is int64
+        builder = self._scopes.builder
+        with counted(builder, self._elements.size(buffer.size)) as k:
+            builder.store(I64(0), word(builder, pointer, k))
 
     def _run_together(self, batch: Sequence[Launch], contexts: ir.Value, job: ir.Value) -> None:
         """Launches that may run at the same time, none of which has checks."""

@@ -123,7 +123,8 @@ class Library:
     what is done for one. `failure` is what an error says of a matrix for which `Steps.fail_if`
     holds, `blamed` the op that it names, if that is another one. With `columns`, threads share out
     the columns of one result as well, so many at a time (see `Steps.columns`); the first input is
-    then in memory.
+    then in memory. With `tasks`, as many of them work on one matrix, at once where they do not wait
+    for each other (see `Steps.task`).
     """
 
     rank: int | None
@@ -131,6 +132,7 @@ class Library:
     failure: str = ""
     blamed: str = ""
     columns: int = 0
+    tasks: Callable[[Node], Size] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ upper one, and to solve A X = B is to solve X' A' = B'.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -66,10 +67,48 @@ class Steps(Protocol):
         """The columns of the result to be worked on: all, unless they are shared out."""
         ...
 
+    @property
+    def tasks(self) -> Size:
+        """How many tasks work on the matrix: 1 unless the op has it worked on by several."""
+        ...
+
+    @property
+    def task(self) -> Size:
+        """The number of the task, from 0 on. All steps are those of each, and ask which it is."""
+        ...
+
+    def blocks(self, blocks: Blocks) -> Blocks:
+        """The same, with names for sizes that are formulas, which are then worked out once."""
+        ...
+
+    def when(self, less: Size, more: Size) -> AbstractContextManager[None]:
+        """Steps inside are done where `less` < `more`."""
+        ...
+
+    def turns(self, count: Size) -> AbstractContextManager[Size]:
+        """Steps inside are done so many times, with the number of the turn that they are given."""
+        ...
+
+    def progress(self, size: Size) -> Area:
+        """Counters that all tasks of a matrix share, and which are 0 at first."""
+        ...
+
+    def wait(self, counters: Area, number: Size, least: Size) -> None:
+        """Wait until a counter has come so far, and with it what was done before.
+
+        Only tasks of lower numbers may be waited for: they are begun first.
+        """
+        ...
+
+    def reached(self, counters: Area, number: Size, value: Size) -> None:
+        """Let a counter have come so far, with all that was done before."""
+        ...
+
     def room(self, size: Size, dtype: DType | None = None) -> Area:
         """Memory for the matrix alone; elements are of the result's dtype unless another is given.
 
-        Unless it is known to be small, there is as much for every piece of work at once.
+        Unless it is known to be small, there is as much for every piece of work at once. All tasks
+        of a matrix share it.
         """
         ...
 
@@ -95,6 +134,12 @@ class Steps(Protocol):
         """Whether there is neither NaN nor infinity in the first elements of an area."""
         ...
 
+    def is_finite_at(
+        self, area: Area, extents: tuple[Size, Size], place: Callable[..., Size]
+    ) -> Expr:
+        """Whether there is neither at places of an area, which run along its rows."""
+        ...
+
     def combined(self, combiner: str, size: Size, element: Element) -> Expr:
         """The elements at 0, 1, ... combined in their order, as `lowering.Reduce` does."""
         ...
@@ -117,3 +162,25 @@ class Steps(Protocol):
 def leading(size: Size) -> Size:
     """The distance between rows of a matrix with that many columns; LAPACK asks for at least 1."""
     return dims.maximum(size, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """Rows or columns in `count` blocks of `size`, the last of which may have fewer."""
+
+    extent: Size
+    size: Size
+    count: Size
+
+    def start(self, number: Size) -> Size:
+        """Where a block begins."""
+        return self.size * number
+
+    def length(self, number: Size) -> Size:
+        """How much a block has."""
+        return dims.minimum(self.extent - self.start(number), self.size)
+
+
+def blocks_of(extent: Size, size: Size) -> Blocks:
+    """Blocks of that size, at least one."""
+    return Blocks(extent, size, dims.maximum(dims.floordiv(extent + size - 1, size), 1))

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir import scalar
+from graphc.ir import dims, scalar
 from graphc.ir.dims import Size, product
 from graphc.ir.dtypes import int64
 from graphc.ir.inference import Inference
 from graphc.ir.node import Node
 from graphc.ir.opdef import Array
+from graphc.ir.routines import Blocks, blocks_of
 from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape, TensorType
 from graphc.ops.algebra import add, mul, where
@@ -70,6 +71,50 @@ def unpacked(node: Node, shapes: Shapes) -> list[Node]:
         found.append(ops.reshape(row, shape=(*lead, *shape)))
         start = start + size
     return found
+
+
+def columns_of(x: Node, start: Size, count: Size) -> Node:
+    """Some of the matrices' columns."""
+    return _block(x, (0, start), (x.shape[-2], count))
+
+
+def rows_of(x: Node, start: Size, count: Size) -> Node:
+    """Some of the matrices' rows."""
+    return _block(x, (start, 0), (count, x.shape[-1]))
+
+
+def _block(x: Node, start: tuple[Size, Size], shape: tuple[Size, Size]) -> Node:
+    lead = x.shape[:-2]
+    if shape == x.shape[-2:]:
+        return x
+    return ops.slice(
+        x, start=(*[0] * len(lead), *start), step=(1,) * len(x.shape), shape=(*lead, *shape)
+    )
+
+
+def in_blocks(x: Node) -> tuple[Node, Node | None, Node | None, Node | None]:
+    """The largest square at the first element, what is right of it, below it, and below that.
+
+    What is known to be empty is None; of the last three at most one is not empty.
+    """
+    m, n = x.shape[-2:]
+    k = dims.minimum(m, n)
+    right = _block(x, (0, k), (k, n - k)) if k != n else None
+    below = _block(x, (k, 0), (m - k, k)) if k != m else None
+    corner = _block(x, (k, k), (m - k, n - k)) if k != m and k != n else None
+    return _block(x, (0, 0), (k, k)), right, below, corner
+
+
+def joined_blocks(first: Node, right: Node | None, below: Node | None, corner: Node | None) -> Node:
+    """The matrices of such blocks."""
+    rank = len(first.shape)
+    if right is not None:
+        first = ops.concat(first, right, axis=rank - 1)
+    if below is None:
+        return first
+    if corner is not None:
+        below = ops.concat(below, corner, axis=rank - 1)
+    return ops.concat(first, below, axis=rank - 2)
 
 
 def positions(node: Node) -> tuple[Node, Node]:
@@ -139,6 +184,30 @@ def diagonal_of(x: Node) -> Node:
 
 def _spread(values: Node, x: Node, shape: Shape) -> Node:
     return ops.broadcast_to(ops.reshape(values, shape=shape), shape=x.shape)
+
+
+# Tasks ---------------------------------------------------------------------------------------
+
+#: From so many blocks on several tasks work on one matrix: below, handing over takes as long.
+FEWEST = 3
+
+#: From so many matrices on each is worked on by one task, and is in the caches meanwhile.
+MANY = 8
+
+
+def shared_blocks(extent: Size, node: Node, *, most: int, least: int) -> Blocks:
+    """Rows (or columns) of the node's matrices in blocks for tasks; one if there are too few.
+
+    There are at most so many blocks, of at least so many rows. What they are depends on sizes
+    alone, the number of matrices among them, so bits do not depend on threads.
+    """
+    stack = product(node.shape[:-2])
+    fewest = FEWEST * least
+    is_small = 1 - dims.minimum(dims.floordiv(extent, fewest), 1)
+    are_many = dims.minimum(dims.floordiv(stack, MANY), 1)
+    size = dims.maximum(dims.floordiv(extent + most - 1, most), least)
+    size = dims.maximum(size, fewest * is_small)
+    return blocks_of(extent, dims.maximum(size, extent * are_many))
 
 
 # Elements ------------------------------------------------------------------------------------

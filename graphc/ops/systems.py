@@ -3,11 +3,7 @@
 `solve`, `det`, `logabsdet` and `det_sign` have derivatives of their own (Giles, "Collected matrix
 derivative results for forward and reverse mode algorithmic differentiation", 2008). Only the
 scheduler writes them out in terms of `lu`, so that what solves with a matrix and what
-differentiates it share the factors. The derivatives of `lu` itself are for those who ask for the
-factors; they need a matrix that is not singular.
-
-LAPACK factors the transpose of what we store by rows. So ours is a = l u p, with ones on the
-diagonal of u, and p a permutation of columns: row i of p x is row `permutation[i]` of x.
+differentiates it share the factors.
 """
 
 from __future__ import annotations
@@ -18,145 +14,30 @@ import numpy as np
 
 from graphc.errors import LinAlgError
 from graphc.ir import scalar
-from graphc.ir.dims import Size, product
-from graphc.ir.dtypes import FLOATS, int32, int64
+from graphc.ir.dims import product
+from graphc.ir.dtypes import FLOATS, int32
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Composite, Library
 from graphc.ir.node import Node
 from graphc.ir.opdef import Arg, Array, AttrKind, Kind, NoDerivative, Sample
 from graphc.ir.routines import Steps, leading
-from graphc.ir.scalar import Expr
-from graphc.ir.types import Shape, TensorType
-from graphc.ops.algebra import add, mul, neg, sub
+from graphc.ir.types import TensorType
+from graphc.ops.algebra import mul, neg, sub
 from graphc.ops.batching import right_sides
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import STEP, attr, member_by_member, ops, structured, zeros_like
+from graphc.ops.declaring import STEP, attr, member_by_member, ops, structured
+from graphc.ops.lu import lu_parts
 from graphc.ops.matrices import (
-    diagonal_matrix,
-    diagonal_of,
-    flat,
     for_each,
     identity_like,
-    lower,
-    packed,
-    packed_type,
-    positions,
     spread_over,
     square_type,
     unpacked,
-    upper,
 )
 from graphc.ops.triangular import COLUMNS, divide, right_side, system_type
 
 _SINGULAR = "is singular"
 _INNER = NoDerivative("is what solve is computed with, which has the rules", zero=False)
-
-
-# Factors -------------------------------------------------------------------------------------
-
-
-def lu_parts(n: Size) -> tuple[Shape, ...]:
-    """What `lu` packs: both triangles, the permutation, the diagonal of l, the sign of p."""
-    return (n, n), (n,), (n,), ()
-
-
-def _lu_steps(node: Node, steps: Steps) -> None:
-    n: Size = node.inputs[0].shape[-1]
-    factors = steps.result
-    permutation = factors.at(n * n)
-    pivots = steps.room(n, int32)
-    steps.fill(factors, (n, n), lambda i, j: steps.read(0, i, j))
-    steps.fill(permutation, (n,), lambda i: scalar.cast(scalar.index(i), node.dtype))
-    steps.call("getrf", n, n, factors, leading(n), pivots, flops=n * n * n)
-    steps.call("laswp", 1, permutation, leading(n), 1, n, pivots, 1, flops=n)
-    steps.fill(permutation.at(n), (n,), lambda i: factors.element(i * n + i))
-    sign = steps.combined("prod", n, lambda i: _sign(node, i, pivots.element(i)))
-    steps.fill(permutation.at(2 * n), (), lambda: sign)
-
-
-def _sign(node: Node, i: Size, pivot: Expr) -> Expr:
-    """-1 for an exchange of two rows; LAPACK counts them from 1."""
-    stays = scalar.compare("eq", pivot, scalar.cast(scalar.index(i + 1), int32))
-    one, other = (scalar.const(number, node.dtype) for number in (1.0, -1.0))
-    return scalar.select(stays, one, other)
-
-
-def _factored(x: Array) -> Array:
-    """Gaussian elimination of columns, the largest element of what is left of a row first."""
-    a, size = x.copy(), x.shape[0]
-    permutation, sign = np.arange(size), 1.0
-    for k in range(size):
-        chosen = k + int(np.argmax(np.abs(a[k, k:])))
-        if chosen != k:
-            a[:, [k, chosen]] = a[:, [chosen, k]]
-            permutation[[k, chosen]] = permutation[[chosen, k]]
-            sign = -sign
-        if a[k, k] != 0:
-            a[k, k + 1 :] /= a[k, k]
-        a[k + 1 :, k + 1 :] -= np.outer(a[k + 1 :, k], a[k, k + 1 :])
-    return flat(a, permutation, np.diagonal(a), sign)
-
-
-def _lu_type(inference: Inference) -> TensorType:
-    matrix = square_type(inference)
-    return packed_type(matrix, lu_parts(matrix.shape[-1]))
-
-
-def moving(permutation: Node, both: Node) -> Node:
-    """The permutation as the matrix p."""
-    *lead, n = permutation.shape
-    _, column = positions(both)
-    wide = ops.broadcast_to(ops.reshape(permutation, shape=(*lead, n, 1)), shape=both.shape)
-    return ops.astype(ops.eq(ops.astype(wide, dtype=int64), column), dtype=both.dtype)
-
-
-def _between(both: Node, x: Node, *, turned: bool) -> Node:
-    """x between the inverses of l and u, or of their transposes."""
-    inner = ops.triangular_solve(both, x, lower=True, unit=False, transposed=turned)
-    return transposed(
-        ops.triangular_solve(both, transposed(inner), lower=False, unit=True, transposed=not turned)
-    )
-
-
-def _lu_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
-    (a,) = result.inputs
-    parts = lu_parts(a.shape[-1])
-    both, permutation, _, _ = unpacked(result, parts)
-    of_both, _, of_diagonal, _ = unpacked(g, parts)
-    of_l, of_u = add(lower(of_both), diagonal_matrix(of_diagonal)), upper(of_both, strict=True)
-    of_l = lower(ops.matmul(transposed(lower(both)), of_l))
-    of_u = upper(ops.matmul(of_u, transposed(_unit_upper(both))), strict=True)
-    inner = _between(both, add(of_l, of_u), turned=True)
-    return (ops.matmul(inner, moving(permutation, both)),)
-
-
-def _lu_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
-    (tangent,) = tangents
-    assert tangent is not None
-    both, permutation, _, sign = unpacked(result, lu_parts(tangent.shape[-1]))
-    moved = ops.matmul(tangent, transposed(moving(permutation, both)))
-    inner = _between(both, moved, turned=False)
-    of_l = ops.matmul(lower(both), lower(inner))
-    of_u = ops.matmul(upper(inner, strict=True), _unit_upper(both))
-    parts = [add(of_l, of_u), zeros_like(permutation), diagonal_of(of_l), zeros_like(sign)]
-    return packed(parts, len(tangent.shape) - 2)
-
-
-def _unit_upper(both: Node) -> Node:
-    return add(upper(both, strict=True), identity_like(both))
-
-
-lu = structured(
-    "lu", "Packed factors of a = l u p: l and u, the permutation, l's diagonal, p's sign.",
-    Kind.FACTORIZATION, attrs={}, infer=_lu_type,
-    reference=lambda attrs, x: for_each(_factored, (x.shape[-1] * (x.shape[-1] + 2) + 1,), x),
-    vjp=_lu_vjp, jvp=_lu_jvp, batch=member_by_member, lowering=Library(1, _lu_steps), dtypes=FLOATS,
-    samples=tuple(
-        Sample((Arg(shape, diagonal=3.0),))
-        for shape in ((4, 4), (1, 1), (0, 0), (2, 5, 5), (0, 2, 2))
-    ),
-    cost=20,
-)  # fmt: skip
 
 
 # Systems -------------------------------------------------------------------------------------
@@ -166,7 +47,7 @@ def _lu_solve_type(inference: Inference) -> TensorType:
     factors, right = inference.tensor(0), inference.tensor(1)
     inference.same_dtype()
     lead = inference.same_shape(factors.shape[:-1], right.shape[:-2], "leading dims")
-    size = sum(map(product, lu_parts(right.shape[-2])))
+    size = sum(map(product, lu_parts(right.shape[-2], right.shape[-2])))
     inference.same_dim(factors.shape[-1], size, "the sizes of the factors and of n rows")
     return right.with_shape((*lead, *right.shape[-2:]))
 
@@ -315,7 +196,7 @@ def _sign_of_det(x: Array) -> Array:
 
 def _diagonal_and_sign(node: Node) -> tuple[Node, Node]:
     a = node.inputs[0]
-    _, _, diagonal, sign = unpacked(ops.lu(a), lu_parts(a.shape[-1]))
+    _, _, diagonal, sign = unpacked(ops.lu(a), lu_parts(*a.shape[-2:]))
     return diagonal, sign
 
 

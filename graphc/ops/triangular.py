@@ -1,8 +1,7 @@
-"""Triangular systems, and the Cholesky factor.
+"""Triangular systems.
 
 Derivatives after Giles, "Collected matrix derivative results for forward and reverse mode
-algorithmic differentiation", 2008, and Murray, "Differentiation of the Cholesky decomposition",
-2016.
+algorithmic differentiation", 2008.
 """
 
 from __future__ import annotations
@@ -11,9 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import LinAlgError
 from graphc.ir import scalar
-from graphc.ir.dims import Size
 from graphc.ir.dtypes import FLOATS, int32
 from graphc.ir.inference import Inference
 from graphc.ir.lowering import Library
@@ -22,14 +19,12 @@ from graphc.ir.opdef import Arg, Array, AttrKind, Kind, Sample
 from graphc.ir.routines import Area, Steps, leading
 from graphc.ir.scalar import Expr
 from graphc.ir.types import Shape, TensorType
-from graphc.ops.algebra import add, neg, sub
+from graphc.ops.algebra import neg, sub
 from graphc.ops.batching import right_sides
 from graphc.ops.contraction import transposed
-from graphc.ops.declaring import attr, member_by_member, ops, structured
-from graphc.ops.matrices import for_each, halved, in_lower, lower, matrix_type, mirrored, upper
+from graphc.ops.declaring import attr, ops, structured
+from graphc.ops.matrices import for_each, lower, matrix_type, upper
 from graphc.ops.matrices import square_type as _square_type
-
-_NAN = float("nan")
 
 #: Columns of a right side that are worked on together: enough to make up for reading the matrix.
 COLUMNS = 256
@@ -167,65 +162,6 @@ triangular_solve = structured(
             (_SYSTEMS[1], True, False, False), (_SYSTEMS[2], True, False, False),
             (_SYSTEMS[3], True, False, True), (_SYSTEMS[3], False, False, False),
         )
-    ),
-    cost=20,
-)  # fmt: skip
-
-
-# Cholesky ------------------------------------------------------------------------------------
-
-
-def _cholesky_steps(node: Node, steps: Steps) -> None:
-    n: Size = node.shape[-1]
-    factor = steps.result
-    steps.fill(factor, (n, n), lambda i, j: in_lower(i, j, steps.read(0, i, j)))
-    finite = steps.is_finite(factor, n * n)
-    returned = steps.call("potrf", "U", n, factor, leading(n), flops=n * n * n, where=finite)
-    steps.call(
-        "laset", "U", n, n, _NAN, _NAN, factor, leading(n), flops=0,
-        where=scalar.op("not", finite.dtype, finite),
-    )  # fmt: skip
-    steps.fail_if(failed(returned))
-
-
-def _factor(x: Array) -> Array:
-    if not np.all(np.isfinite(np.tril(x))):
-        return np.tril(np.full_like(x, _NAN))
-    try:
-        return np.linalg.cholesky(x)
-    except np.linalg.LinAlgError:
-        raise LinAlgError("a matrix is not positive definite") from None
-
-
-def _cholesky_vjp(result: Node, g: Node) -> tuple[Node | None, ...]:
-    def inverse(b: Node) -> Node:
-        return ops.triangular_solve(result, b, lower=True, transposed=True, unit=False)
-
-    inner = halved(ops.matmul(transposed(result), g))
-    outer = inverse(transposed(inverse(inner)))
-    return (halved(add(outer, transposed(outer))),)
-
-
-def _cholesky_jvp(result: Node, tangents: tuple[Node | None, ...]) -> Node:
-    (tangent,) = tangents
-    assert tangent is not None
-
-    def inverse(b: Node) -> Node:
-        return ops.triangular_solve(result, b, lower=True, transposed=False, unit=False)
-
-    inner = inverse(transposed(inverse(mirrored(tangent))))
-    return ops.matmul(result, halved(transposed(inner)))
-
-
-cholesky = structured(
-    "cholesky", "The lower triangular factor l of a = l l'; only the lower triangle of a is read.",
-    Kind.FACTORIZATION, attrs={}, infer=_square_type,
-    reference=lambda attrs, x: for_each(_factor, x.shape[-2:], x),
-    vjp=_cholesky_vjp, jvp=_cholesky_jvp, batch=member_by_member,
-    lowering=Library(2, _cholesky_steps, "is not positive definite"), dtypes=FLOATS,
-    samples=tuple(
-        Sample((Arg(shape, diagonal=12.0),))
-        for shape in ((3, 3), (1, 1), (0, 0), (2, 5, 5), (0, 2, 2), (2, 3, 2, 2))
     ),
     cost=20,
 )  # fmt: skip

@@ -9,6 +9,9 @@ from graphc.ir.dims import Size
 from graphc.ir.dtypes import DType
 from graphc.ir.scalar import Expr
 
+#: Routines that are graphc's own: wait until a counter has come so far, and let it.
+WAIT, REACHED = "wait", "reached"
+
 
 @dataclass(frozen=True, slots=True)
 class Pointer:

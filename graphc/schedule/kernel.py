@@ -104,10 +104,11 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workspace:
-    """Memory that one launch needs for itself."""
+    """Memory that one launch needs for itself; `zeroed` if it is to hold zeros at first."""
 
     dtype: DType
     size: Size
+    zeroed: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

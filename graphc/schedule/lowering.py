@@ -19,7 +19,7 @@ from graphc.schedule.fusion import fuse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_buffer, is_literal, is_packed
 from graphc.schedule.kernel import Kernel, Launch, Schedule
-from graphc.schedule.library import library_kernel
+from graphc.schedule.library import Named, library_kernel
 from graphc.schedule.ordered import scatter_kernel, sort_kernel
 from graphc.schedule.points import point_kernel
 from graphc.schedule.products.chains import chain_kernel
@@ -114,6 +114,7 @@ def _launches(fusion: Fusion) -> list[Launch | Node]:
 
 def _launch(group: Group, fusion: Fusion) -> Launch:
     first = group.nodes[0]
+    sizes: Named = ()
     match first.op.lowering:
         case _ if group.band is not None:
             kernel = band_kernel(group, fusion)
@@ -124,7 +125,8 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
         case Sort():
             kernel = sort_kernel(group, fusion)
         case Library():
-            kernel = library_kernel(group, fusion)
+            made, buffers, sizes = library_kernel(group, fusion)
+            kernel = made, buffers
         case _ if group.has_rows and not group.firm:
             kernel = row_kernel(group, fusion)
         case _ if group.by_rows:
@@ -138,7 +140,7 @@ def _launch(group: Group, fusion: Fusion) -> Launch:
         case _:
             kernel = point_kernel(group, fusion)
     made, operands = kernel
-    return Launch(made, operands, tuple(group.nodes), fusion.reasons[first], made.sites)
+    return Launch(made, operands, tuple(group.nodes), fusion.reasons[first], made.sites, sizes)
 
 
 def _plain_kernel(group: Group, fusion: Fusion) -> tuple[Kernel, tuple[Buffer, ...]]:

@@ -41,10 +41,11 @@ def _same_numbers(case: Case, a: Array, got: Array, expected: Array) -> None:
 
 
 def _same_lu(case: Case, a: Array, got: Array, expected: Array) -> None:
-    n = a.shape[0]
-    both, (order, diagonal) = got[: n * n].reshape(n, n), got[n * n : -1].reshape(2, n)
+    (m, n), k = a.shape, min(a.shape)
+    both, order, diagonal = got[: m * n].reshape(m, n), got[m * n :][:n], got[m * n + n : -1]
     permutation = np.eye(n)[order.astype(int)]
-    _close(np.tril(both) @ (np.triu(both, 1) + np.eye(n)) @ permutation, a, got.dtype)
+    low, up = np.tril(both)[:, :k], (np.triu(both, 1) + np.eye(m, n))[:k]
+    _close(low @ up @ permutation, a, got.dtype)
     np.testing.assert_array_equal(diagonal, np.diagonal(both))
     assert got[-1] == round(np.linalg.det(permutation))
 

@@ -16,9 +16,9 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from graphc.ops.triangular import COLUMNS
-from graphc.schedule.calls import Call, Check
-from graphc.schedule.kernel import Kernel
-from graphc.schedule.statements import Loop
+from graphc.schedule.calls import REACHED, WAIT, Call, Check
+from graphc.schedule.kernel import Kernel, Launch
+from graphc.schedule.statements import Loop, walk
 from graphc.schedule.work import work
 
 
@@ -30,11 +30,15 @@ def compiled(*nodes: Node) -> Compilation:
     return compile_graph(extract("test", nodes), stop="memory")
 
 
-def kernel_of(node: Node) -> Kernel:
+def launch_of(node: Node) -> Launch:
     schedule = compiled(node).schedule
     assert schedule is not None
     (launch,) = schedule.launches
-    return launch.kernel
+    return launch
+
+
+def kernel_of(node: Node) -> Kernel:
+    return launch_of(node).kernel
 
 
 def test_the_text_of_a_call() -> None:
@@ -154,9 +158,34 @@ def test_a_result_does_not_take_the_memory_of_what_a_routine_reads() -> None:
 
 
 def test_work_grows_with_the_stack_and_the_matrices() -> None:
-    kernel = kernel_of(ops.cholesky(matrices(symbol("b"), symbol("n"), symbol("n"))))
-    size = work(kernel)
-    assert str(size).count("b*n**3") == 1
+    launch = launch_of(ops.cholesky(matrices(symbol("b"), symbol("n"), symbol("n"))))
+    size = launch.sized(work(launch.kernel))
+
+    def at(b: int, n: int) -> int:
+        return dims.evaluate(size, {"b": b, "n": n})
+
+    assert at(20, 50) == 2 * at(10, 50)
+    assert 7 < at(1, 2000) / at(1, 1000) < 9
+    assert 7 < at(20, 2000) / at(20, 1000) < 9
+
+
+def test_a_large_matrix_is_worked_on_by_several_tasks() -> None:
+    (loop,) = kernel_of(ops.cholesky(matrices(2, 256, 256))).body
+    assert isinstance(loop, Loop)
+    assert loop.axis.extent == 2 * 4 * 4
+    calls = [s.routine for s in walk(loop.body) if isinstance(s, Call)]
+    assert calls == [
+        WAIT, WAIT, "gemm", WAIT, "trsm", REACHED, "syrk", "potrf", REACHED, "laset"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", [(128, 128), (40, 256, 256)])
+def test_small_matrices_and_many_are_worked_on_by_one_task_each(shape: tuple[int, ...]) -> None:
+    for node in (ops.cholesky(matrices(*shape)), ops.lu(matrices(*shape))):
+        kernel = kernel_of(node)
+        calls = [s.routine for s in kernel.statements() if isinstance(s, Call)]
+        assert WAIT not in calls
+        assert kernel.parallel == (len(shape) > 2)
 
 
 def test_names_of_routines_follow_the_dtype() -> None:

@@ -11,22 +11,24 @@ from collections.abc import Iterable
 from llvmlite import ir
 
 from graphc.codegen.expressions.elements import Elements
+from graphc.codegen.threads.counters import emit_reached, emit_wait
 from graphc.codegen.values import I8, I32, I64, POINTER, VOID, memory_type, register_type
 from graphc.ir.dims import Dim, Size
 from graphc.ir.dtypes import DType
 from graphc.ops.callbacks import Entry
-from graphc.schedule.calls import Call, Pointer
+from graphc.schedule.calls import REACHED, WAIT, Call, Pointer
 from graphc.schedule.kernel import Kernel
 
 #: What routines take: letters, integers, floats and pointers.
 _TAKES = {
     "potrf": "cipi", "getrf": "iipip", "laswp": "ipiiipi", "lapmt": "iiipip", "laset": "ciiffpi",
     "geqrf": "iipippi", "orgqr": "iiipippi", "syevd": "ccipippipi", "gesdd": "ciipippipipip",
-    "trsm": "cccciifpipi", "trsv": "cccipipi",
+    "geqrt": "iiipipip", "gemqrt": "cciiiipipipip",
+    "trsm": "cccciifpipi", "trsv": "cccipipi", "gemm": "cciiifpipifpi", "syrk": "cciifpifpi",
 }  # fmt: skip
 
 #: Routines of BLAS, whose C interface has numbers for letters and returns nothing.
-_BLAS = {"trsm", "trsv"}
+_BLAS = {"trsm", "trsv", "gemm", "syrk"}
 _NUMBERS = {"L": 141, "R": 142, "U": 121, "l": 122, "N": 111, "T": 112, "n": 131, "u": 132}
 _BY_COLUMNS = 102
 
@@ -46,7 +48,8 @@ def symbol_name(routine: str, dtype: DType) -> str:
 def imported(kernels: Iterable[Kernel]) -> tuple[str, ...]:
     """The names of all routines that kernels call."""
     calls = (s for kernel in kernels for s in kernel.statements() if isinstance(s, Call))
-    return tuple(sorted({symbol_name(call.routine, call.dtype) for call in calls}))
+    found = (call for call in calls if call.routine not in (WAIT, REACHED))
+    return tuple(sorted({symbol_name(call.routine, call.dtype) for call in found}))
 
 
 def _called_back(elements: Elements, call: Call) -> ir.Value:
@@ -83,6 +86,12 @@ def emit(elements: Elements, call: Call) -> None:
 def _called(elements: Elements, call: Call) -> ir.Value:
     if isinstance(call.routine, Entry):
         return _called_back(elements, call)
+    if call.routine in (WAIT, REACHED):
+        pointer, value = call.given
+        assert isinstance(pointer, Pointer) and isinstance(value, int | Dim)
+        emit = emit_wait if call.routine == WAIT else emit_reached
+        emit(elements.builder, _address(elements, pointer), elements.size(value))
+        return I32(0)
     takes, is_blas = _TAKES[call.routine], call.routine in _BLAS
     given = [I32(_BY_COLUMNS)]
     types = [I32]

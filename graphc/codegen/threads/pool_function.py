@@ -119,10 +119,8 @@ class PoolFunction:
         in the middle of a piece, for milliseconds, while the caller waits for it.
         """
         builder = self.builder
-        pause = _PAUSES.get(_architecture(builder.module))
-        if pause is None:
+        if _architecture(builder.module) not in _PAUSES:
             return  # without the instruction, looking disturbs the thread that is waited for
-        name, arguments = pause
         limit = self.load(SPIN)
         begin = self.now()
         look, again, after = (builder.append_basic_block(n) for n in ("look", "again", "after"))
@@ -130,7 +128,7 @@ class PoolFunction:
         builder.position_at_end(look)
         builder.cbranch(ready(), after, again)
         builder.position_at_end(again)
-        self.call(name, *arguments, result=VOID)
+        emit_pause(builder)
         spent = builder.sub(self.now(), begin)
         if gives_way:
             with builder.if_then(builder.icmp_signed(">", spent, builder.ashr(limit, I64(4)))):
@@ -154,6 +152,14 @@ _PAUSES: dict[str, tuple[str, list[ir.Value]]] = {
 
 def _architecture(module: ir.Module) -> str:
     return str(module.triple).partition("-")[0]
+
+
+def emit_pause(builder: ir.IRBuilder) -> None:
+    """Tell the processor that the thread is waiting, if there is a way to."""
+    pause = _PAUSES.get(_architecture(builder.module))
+    if pause is not None:
+        name, arguments = pause
+        overloaded(builder, name, VOID, *arguments)
 
 
 @contextmanager
