@@ -69,6 +69,11 @@ def _lu(A: Any, *, pivot: bool = True) -> Any:
     return gc.linalg.lu(A)
 
 
+def _lu_factor(A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:
+    refuse(not pivot, "factors without pivots")
+    return gc.linalg.lu_factor(A)
+
+
 def _solve(A: Any, B: Any, *, left: bool = True) -> Any:
     if not left:
         turned = gc.linalg.solve(gc.matrix_transpose(A), gc.matrix_transpose(B))
@@ -243,6 +248,7 @@ TABLE = {
         "linalg.inv": gc.linalg.inv,
         "linalg.inv_ex": _without_status(gc.linalg.inv),
         "linalg.lu": _lu,
+        "matrix_exp": gc.linalg.matrix_exp,
         "linalg.matrix_norm": _matrix_norm,
         "linalg.matrix_power": gc.linalg.matrix_power,
         "linalg.multi_dot": gc.linalg.multi_dot,
@@ -269,6 +275,10 @@ TABLE = {
         "tril": lambda input, k=0: gc.tril(input, k=k),
         "triu": lambda input, k=0: gc.triu(input, k=k),
     }),
+    "linalg.lu_factor linalg.lu_factor_ex": Translation(
+        _lu_factor, invariants=lambda outputs: outputs[:1],
+        remark="factors alone: PyTorch has exchanges, graphc the permutation",
+    ),
     "linalg.lstsq linalg.lstsq.grad_oriented": Translation(
         _lstsq, invariants=lambda outputs: outputs[:1],
         remark="solutions alone: PyTorch's other outputs depend on the driver",

@@ -27,6 +27,7 @@ from graphc.api.factorizations import (
 )
 from graphc.api.lu import LUFactors, LUResult, cholesky_solve, lu, lu_factor, lu_solve
 from graphc.api.manipulation import matrix_transpose, reshaped
+from graphc.api.matrix_exponential import matrix_exp
 from graphc.api.matrix_parts import (
     block_diag,
     diag,
@@ -76,6 +77,7 @@ __all__ = [
     "lu_factor",
     "lu_solve",
     "matmul",
+    "matrix_exp",
     "matrix_norm",
     "matrix_power",
     "matrix_rank",
