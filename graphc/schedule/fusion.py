@@ -44,7 +44,8 @@ def fuse(
     """
     bands = tuple(band for band in bands if apart.isdisjoint(band.nodes))
     inline = frozenset(node for band in bands for node in band.inline)
-    reasons, weights = once_computed(graph, inline)
+    held = frozenset(node for band in bands for node in band.held)
+    reasons, weights = once_computed(graph, inline, held)
     links = all_links(graph, reasons)
     grouping = _Grouping(links, weights, reasons, apart)
     groups = grouping.run([node for node in graph.nodes if node in reasons], bands)

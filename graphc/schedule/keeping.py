@@ -39,6 +39,9 @@ _CHECKS = "checks indices, all of them however few are read"
 #: Why a view is computed once, in a kernel of its own; and what for is named next.
 LAID_OUT = "is laid out by rows for"
 
+#: Why a formula of a band is: it stays in the cache, and its product need not pack it.
+HELD = "is read by a product of its band and by others"
+
 #: Why the results of a graph are computed once.
 RESULT = "is fetched or assigned"
 
@@ -56,11 +59,11 @@ def is_literal(node: Node) -> bool:
 
 
 def once_computed(
-    graph: Graph, inline: Container[Node] = ()
+    graph: Graph, inline: Container[Node] = (), held: Container[Node] = ()
 ) -> tuple[dict[Node, str], dict[Node, int]]:
     """The values that are computed once, with the reason for each, and the sizes of expressions.
 
-    Those of `inline` never are, whatever they cost.
+    Those of `inline` never are, whatever they cost; those of `held` always.
     """
     users = graph.users()
     outputs = set(graph.roots)
@@ -82,6 +85,8 @@ def once_computed(
         reason = laid_out.get(node) or _reason(
             node, users[node], node in outputs, cost[node], weight[node]
         )
+        if reason is None and node in held:
+            reason = HELD
         if reason and node not in inline and (reason != _CHECKS or node not in repeating):
             reasons[node] = reason
     return reasons, {node: nodes for node, (nodes, _) in weight.items()}

@@ -12,6 +12,7 @@ import pytest
 import graphc as gc
 from graphc.ir.dtypes import DType
 from graphc.schedule import lowering
+from graphc.schedule.bands.cutting import in_bands
 
 Array = np.ndarray[Any, Any]
 
@@ -125,7 +126,10 @@ def results(seed: int, threads: int) -> list[Array]:
     "seed", [*range(12), *(pytest.param(k, marks=pytest.mark.long) for k in range(12, 400))]
 )
 def test_bands_change_no_bit(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever wide values come from on the way back: memory, if they fit, or once more."""
+    if seed % 2:
+        monkeypatch.setattr(lowering, "in_bands", lambda graph, _: in_bands(graph))
     with_bands = results(seed, 2)
-    monkeypatch.setattr(lowering, "in_bands", lambda graph: (graph, ()))
+    monkeypatch.setattr(lowering, "in_bands", lambda graph, _: (graph, ()))
     for one, other in zip(with_bands, results(seed, 1), strict=True):
         np.testing.assert_array_equal(one, other)

@@ -18,12 +18,16 @@ SLOTS = 16
 
 
 def block_rows(band: Band, row_bytes: int) -> int:
-    """Rows of a block: as many as leave its wide values in the cache, if not too few."""
+    """Rows of a block: as many as leave its wide values in the cache, if not too few.
+
+    Blocks that are all alike have a height that is known, with which products are quicker.
+    """
     rows = band.shape[-2] if band.parts is None else band.parts.run
     most = min(MOST_ROWS, max(FEWEST_ROWS, NEAR_BYTES // max(row_bytes, 1)))
     if not isinstance(rows, int) or rows == 0:
         return most
-    return -(-rows // -(-rows // most))  # of as few blocks as there can be, nearly all alike
+    alike = (height for height in range(min(most, rows), most // 2, -1) if rows % height == 0)
+    return next(alike, -(-rows // -(-rows // most)))  # else as few blocks as there can be
 
 
 class Blocks:

@@ -1,19 +1,20 @@
 """Bands: what one kernel does with a few rows of wide values at a time.
 
-Wide values are never kept for a later kernel. Where the gradient of attention needs the weights
-again, its band works them out a second time, from the same operands and with the same bits; values
-of one element a row, such as the sums of a softmax, are kept.
+Where the gradient of attention needs the weights again, its band works them out a second time, from
+the same operands and with the same bits, unless there is memory enough to store them (`stored.py`).
+Values of one element a row, such as the sums of a softmax, are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.ir.graph import Graph, topological, with_inputs, with_roots
 from graphc.ir.node import Node
 from graphc.ir.types import Shape
 from graphc.schedule.bands.beside import beside
+from graphc.schedule.bands.stored import stored
 from graphc.schedule.bands.wide import Parts, Region, Use, is_wide_product, regions
 
 
@@ -22,13 +23,15 @@ class Band:
     """Values that one kernel computes: wide ones of a shape, what is near them, and their uses.
 
     `nodes` are in order, with the views between a wide value and its uses among them. Those that
-    are `inline`, of which some are no nodes of the band alone, are never in memory.
+    are `inline`, of which some are no nodes of the band alone, are never in memory. Formulas that
+    are `held` are worked out once a block, for a use and for others.
     """
 
     shape: Shape
     nodes: tuple[Node, ...]
     uses: Mapping[Node, Use]
     inline: frozenset[Node]
+    held: frozenset[Node]
 
     @property
     def parts(self) -> Parts | None:
@@ -36,15 +39,16 @@ class Band:
         return next((use.parts for use in self.uses.values() if use.parts), None)
 
 
-def in_bands(graph: Graph) -> tuple[Graph, tuple[Band, ...]]:
+def in_bands(graph: Graph, cache: int = 0) -> tuple[Graph, tuple[Band, ...]]:
     """The graph with wide values worked out anew for every band, and the bands.
 
-    A band's nodes follow one another in the graph.
+    A band's nodes follow one another in the graph. What is stored for later bands instead depends
+    on how many bytes the last cache has.
     """
     found = regions(graph)
     if not found:
         return graph, ()
-    again = _Again(graph, found)
+    again = _Again(graph, found, cache)
     remade = again.run()
     bands = again.bands(remade)
     ordered = _together(remade, bands)
@@ -65,13 +69,14 @@ def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
 
 
 class _Again:
-    """Rewrites a graph so that no band reads wide values of an earlier one."""
+    """Rewrites a graph so that no band reads wide values of an earlier one but stored ones."""
 
-    def __init__(self, graph: Graph, found: list[Region]) -> None:
+    def __init__(self, graph: Graph, found: list[Region], cache: int) -> None:
         self.graph = graph
         self.roots = frozenset(graph.roots)
         self.home = {node: region for region in found for node in region.members}
         self.round = {node: n for region in found for node, n in _rounds(graph, region).items()}
+        self.stored = stored(found, self.round, cache)
         self.beside = beside(graph, found)
         self.mapping: dict[Node, Node] = {}
         self.copies: dict[tuple[Node, int], Node] = {}
@@ -92,7 +97,7 @@ class _Again:
         region = self.home.get(operand)
         if region is None or home is not region or operand in self.roots:
             return self.mapping[operand]
-        if self.round[operand] == at or not region.is_wide(operand):
+        if self.round[operand] == at or operand in self.stored or not region.is_wide(operand):
             return self.mapping[operand]
         if (operand, at) not in self.copies:
             inputs = tuple(self._read(inner, operand, at) for inner in operand.inputs)
@@ -119,6 +124,7 @@ class _Again:
         for (region, node, at), new in self.own.items():
             parts.setdefault((region, at), {})[new] = node
         place = {node: k for k, node in enumerate(graph.nodes)}
+        users = graph.users()
         found = []
         for (region, _), old in parts.items():
             nodes = sorted((node for node in old if node in place), key=place.__getitem__)
@@ -127,8 +133,19 @@ class _Again:
                 views = (node for node in nodes if old[node] in region.views)
                 inner = (self.mapping[node] for node in self.beside[region].inner)
                 inline = frozenset((*views, *inner))
-                found.append(Band(region.shape, tuple(nodes), uses, inline))
+                wide = (node for node in nodes if region.is_wide(old[node]))
+                held = (node for node in wide if _is_shared(users, node, uses, inline))
+                found.append(Band(region.shape, tuple(nodes), uses, inline, frozenset(held)))
         return tuple(found)
+
+
+def _is_shared(
+    users: Mapping[Node, list[Node]], node: Node, uses: Container[Node], inline: Container[Node]
+) -> bool:
+    """Whether a use reads a value, as it is or turned, and something else does too."""
+    readers = set(users[node])
+    turned = (inner for reader in readers if reader in inline for inner in users[reader])
+    return len(readers) > 1 and any(reader in uses for reader in (*readers, *turned))
 
 
 Unit = Node | Band

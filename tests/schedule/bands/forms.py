@@ -266,7 +266,7 @@ FORMS: dict[str, Callable[[], Made]] = {
     "divided after": divided_after,
     "fewer keys": across(LENGTH, 96),
     "few keys": across(4096, 64),
-    "few queries": across(32, 2048),
+    "few queries": across(64, 2048),
     "other numbers of both": across("t", "s"),
     "wider values": wider_values,
     "groups, broadcast": grouped(spread_heads),

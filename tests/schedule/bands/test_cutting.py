@@ -15,7 +15,7 @@ from tests.schedule.bands.attention import FORMS, Attention
 
 
 def optimized(form: str, heads: int, back: bool) -> Graph:
-    shape = (2, 40, heads, 16) if form == "by_letters" else (2, heads, 40, 16)
+    shape = (2, 72, heads, 16) if form == "by_letters" else (2, heads, 72, 16)
     graph, _ = run_passes(Attention(form, shape, back=back).graph())
     return graph
 
