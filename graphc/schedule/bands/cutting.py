@@ -76,7 +76,7 @@ class _Again:
         self.roots = frozenset(graph.roots)
         self.home = {node: region for region in found for node in region.members}
         self.round = {node: n for region in found for node, n in _rounds(graph, region).items()}
-        self.stored = stored(found, self.round, cache)
+        self.stored = stored(graph, found, self.round, cache)
         self.beside = beside(graph, found)
         self.mapping: dict[Node, Node] = {}
         self.copies: dict[tuple[Node, int], Node] = {}

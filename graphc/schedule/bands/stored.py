@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from graphc.ir import dims
+from graphc.ir.graph import Graph
 from graphc.ir.lowering import Pointwise, Reduce
 from graphc.ir.node import Node
 from graphc.schedule.bands.wide import Region, is_wide_product
@@ -20,15 +21,19 @@ from graphc.schedule.keeping import CHEAP
 SHARE = 0.5
 
 
-def stored(found: list[Region], rounds: Mapping[Node, int], cache: int) -> frozenset[Node]:
+def stored(
+    graph: Graph, found: list[Region], rounds: Mapping[Node, int], cache: int
+) -> frozenset[Node]:
     """The wide values that are stored, given how many bytes the last cache has.
 
     It is those of the last regions that get room there, since they are read soonest.
     """
     room = SHARE * cache
+    users = graph.users()
     kept: set[Node] = set()
     for region in reversed(found):
-        values = _needed_later(region, rounds)
+        kept |= _needed_elsewhere(region, users)
+        values = _needed_later(region, rounds) - kept
         size = dims.product(region.shape) * sum(node.dtype.itemsize for node in values)
         if _is_small(region, len(values)):
             kept |= values
@@ -36,6 +41,13 @@ def stored(found: list[Region], rounds: Mapping[Node, int], cache: int) -> froze
             room -= size
             kept |= values
     return frozenset(kept)
+
+
+def _needed_elsewhere(region: Region, users: Mapping[Node, list[Node]]) -> set[Node]:
+    """Wide values that are in memory for others."""
+    members = region.members
+    wide = (node for node in region.near if region.is_wide(node))
+    return {node for node in wide if any(user not in members for user in users[node])}
 
 
 def _is_small(region: Region, count: int) -> bool:

@@ -15,9 +15,10 @@ from typing import cast
 
 from graphc.ir import dims, scalar
 from graphc.ir.dims import Size
-from graphc.ir.graph import Graph
+from graphc.ir.graph import Graph, downstream
 from graphc.ir.lowering import Pointwise, Reduce
 from graphc.ir.node import Node
+from graphc.ir.opdef import Kind
 from graphc.ir.scalar import Expr, Index
 from graphc.ir.types import Shape
 from graphc.schedule.alignment import aligned_dims
@@ -257,16 +258,32 @@ class _Search:
                 yield source, where, (node, *passed)
 
     def is_closed(self, region: Region) -> bool:
-        """Whether nothing else needs wide values, and sums over rows go in the same parts."""
-        members = region.members
+        """Whether sums over rows go in the same parts, and others need no wide value at once."""
         if len({use.parts for use in region.uses.values()} - {None}) > 1:
             return False
-        for node in (*region.near, *region.views):
-            if not region.is_wide(node):
-                continue
-            if any(user not in members for user in self.users[node]):
-                return False
+        members = region.members
+        wide = [node for node in (*region.near, *region.views) if region.is_wide(node)]
+        others = {user for node in wide for user in self.users[node] if user not in members}
+        if any(not _is_aside(region, user) for user in others):
+            return False
+        if others and not members.isdisjoint(downstream(self.graph.nodes, others)):
+            return False
         return not any(view in self.graph.roots for view in region.views)
+
+
+def _is_aside(region: Region, user: Node) -> bool:
+    """Whether wide values are stored on the way for what else needs them, at no loss.
+
+    So they are for the gradient of a bias of scores, a sum over examples. Sums over the rows take
+    longer behind a band than as part of a pass over the whole value; that is what there mostly is
+    of single products.
+    """
+    rank = len(region.shape)
+    if dims.product(region.shape[:-2]) == 1 or any(node in region.views for node in user.inputs):
+        return False
+    if user.op.kind is Kind.REDUCTION:
+        return rank - 2 not in user.attrs.get("axes", ())
+    return user.op.kind is Kind.ELEMENTWISE
 
 
 def _use(places: _Places, at: Index) -> Use | None:

@@ -183,6 +183,63 @@ def by_letters(scores: str, results: str, *shapes: tuple[int, ...]) -> Callable[
     return made
 
 
+def heads_first(bias: gc.Tensor) -> gc.Tensor:
+    """A bias for each pair of positions and head, with the heads before the positions."""
+    return gc.permute_dims(gc.reshape(bias, (LENGTH, LENGTH, HEADS)), (2, 0, 1))
+
+
+def learned_bias() -> Made:
+    q, k, v = heads()
+    bias = given(HEADS, LENGTH, LENGTH)
+    return gc.nn.softmax(fit(q, k) + bias) @ v, [q, k, v, bias]
+
+
+def learned_bias_by_distance() -> Made:
+    q, k, v = heads()
+    table = given(33, HEADS)
+    near = gc.reshape(gc.clip(distances() + 16, 0, 32), (-1,))
+    bias = heads_first(gc.take(table, near, axis=0))
+    return gc.nn.softmax(fit(q, k) + bias) @ v, [q, k, v, table]
+
+
+def learned_slopes() -> Made:
+    q, k, v = heads()
+    slopes = given(HEADS, 1, 1)
+    far = gc.astype(distances(), gc.float32)
+    s = gc.where(far >= 0, fit(q, k) - slopes * far, -math.inf)
+    return gc.nn.softmax(s) @ v, [q, k, v, slopes]
+
+
+def with_a_key_of_no_position() -> Made:
+    q, k, v = heads()
+    first, other = (given(HEADS, 1, WIDTH) for _ in range(2))
+
+    def longer(one: gc.Tensor, many: gc.Tensor) -> gc.Tensor:
+        return gc.concat([gc.broadcast_to(one, (BATCH, HEADS, 1, WIDTH)), many], axis=2)
+
+    return gc.nn.softmax(fit(q, longer(first, k))) @ longer(other, v), [q, k, v, first, other]
+
+
+def learned_sink() -> Made:
+    q, k, v = heads()
+    s, sink = fit(q, k), given(HEADS, 1, 1)
+    highest = gc.stop_gradient(gc.maximum(gc.max(s, axis=-1, keepdims=True), sink))
+    grown = gc.exp(s - highest)
+    weights = grown / (gc.sum(grown, axis=-1, keepdims=True) + gc.exp(sink - highest))
+    return weights @ v, [q, k, v, sink]
+
+
+def in_chunks() -> Made:
+    q, k, v = heads()
+    q, k, v = (gc.reshape(x, (BATCH, HEADS, 2, LENGTH // 2, WIDTH)) for x in (q, k, v))
+    return gc.nn.softmax(fit(q, k)) @ v, [q, k, v]
+
+
+def by_documents(s: gc.Tensor) -> gc.Tensor:
+    of = given(BATCH, LENGTH, dtype=gc.int32)
+    return gc.where(gc.equal(of[:, None, :, None], of[:, None, None, :]), s, -math.inf)
+
+
 def of_a_layer(batch: Any, length: Any) -> Callable[[], Made]:
     """With projections of one tensor, and one of the heads put together."""
 
@@ -284,9 +341,24 @@ FORMS: dict[str, Callable[[], Made]] = {
     ),
     "layer": of_a_layer(BATCH, LENGTH),
     "layer of any size": of_a_layer("b", "t"),
+    "groups of one example by letters": by_letters(
+        "bqhgd,bkhd->bhgqk", "bhgqk,bkhd->bqhgd",
+        (1, LENGTH, 2, 2, WIDTH), *((1, LENGTH, 2, WIDTH),) * 2,
+    ),
+    "chunks": in_chunks,
+    "documents": of_scores(by_documents),
+    "a key of no position": with_a_key_of_no_position,
+    "learned sink": learned_sink,
+    "learned bias": learned_bias,
+    "learned bias by distance": learned_bias_by_distance,
+    "learned slopes": learned_slopes,
     "checkpoint": again_for_the_way_back,
     "vmap": for_each_head,
 }  # fmt: skip
+
+
+#: Forms with gradients of scores that are summed over examples, which are stored for that.
+WITH_BIAS = ("learned bias", "learned bias by distance", "learned slopes")
 
 
 def outputs(form: str, *, back: bool) -> list[gc.Tensor]:
