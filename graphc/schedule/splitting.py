@@ -16,7 +16,9 @@ from graphc.ir.graph import Graph, rewrite, with_inputs
 from graphc.ir.location import created_at
 from graphc.ir.lowering import Composite, Reduce
 from graphc.ir.node import Node
+from graphc.ir.types import Shape
 from graphc.ops import ops
+from graphc.ops.views import inverse_permutation
 from graphc.passes.canonicalize import canonicalize
 from graphc.passes.cse import share
 from graphc.schedule.as_stored import is_seen_turned, reduced_as_stored
@@ -118,10 +120,26 @@ def _of_a_vector(product: Node) -> Node:
     stack = vector.shape[:-2] if len(vector.shape) > 2 else (1,) * (len(matrix.shape) - 2)
     flat = (*stack, steps, 1) if is_row else (*stack, 1, steps)
     shape = (*product.shape[:-2], *matrix.shape[-2:])
-    spread = ops.broadcast_to(ops.reshape(vector, shape=flat), shape=shape)
     axis = len(shape) - (2 if is_row else 1)
-    total = ops.sum(ops.mul(spread, matrix), axes=(axis,))
+    total = _summed(ops.reshape(vector, shape=flat), matrix, shape, axis)
     return ops.reshape(total, shape=product.shape)
+
+
+def _summed(vector: Node, matrix: Node, shape: Shape, axis: int) -> Node:
+    """The sum along an axis of a matrix times a vector that is repeated to its shape.
+
+    A view of which that axis is the last one in memory is read in the order of memory, such as
+    keys that lie by positions and then by heads.
+    """
+    order = tuple(range(len(shape)))
+    if matrix.op is ops.permute_dims:
+        stored = inverse_permutation(matrix.attrs["axes"])
+        order = stored if stored[-1] == axis else order
+    vector, matrix = (ops.permute_dims(x, axes=order) for x in (vector, matrix))
+    spread = ops.broadcast_to(vector, shape=tuple(shape[k] for k in order))
+    total = ops.sum(ops.mul(spread, matrix), axes=(order.index(axis),))
+    left = tuple(k - (k > axis) for k in order if k != axis)
+    return ops.permute_dims(total, axes=inverse_permutation(left))
 
 
 def _is_turned(matrix: Node) -> bool:

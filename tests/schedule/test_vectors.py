@@ -11,7 +11,7 @@ from graphc.ir.graph import extract
 from graphc.ir.node import Node
 from graphc.ops import ops
 from tests.codegen.products.checking import Checked, Given, b, k, m, n, plus, turned
-from tests.schedule.programs import prepared
+from tests.schedule.programs import prepared, scheduled
 
 Size = Any
 
@@ -26,6 +26,9 @@ def products(x: Given, m: Size, k: Size, n: Size) -> list[Node]:
         ops.matmul(x(b, m, k), x(b, k, 1)), ops.matmul(x(b, 1, k), x(b, k, n)),
         ops.matmul(x(b, 1, k), x(b, k, 1)),
         ops.matmul(ops.broadcast_to(row, shape=(b, 1, k)), x(b, k, n)),
+        ops.matmul(x(b, m, 1, k), ops.permute_dims(x(b, n, m, k), axes=(0, 2, 3, 1))),
+        ops.matmul(x(b, m, 1, k), ops.permute_dims(x(b, k, m, n), axes=(0, 2, 1, 3))),
+        ops.matmul(ops.permute_dims(x(n, b, m, k), axes=(1, 2, 0, 3)), x(b, m, k, 1)),
     ]  # fmt: skip
 
 
@@ -74,3 +77,12 @@ def test_which_products_are_sums(left: Any, right: Any, is_sum: bool) -> None:
         node.op.name for node in prepared(extract("g", [ops.matmul(x(*left), x(*right))])).nodes
     }
     assert ("matmul" not in names) is is_sum
+
+
+def test_keys_of_many_heads_are_read_in_the_order_of_memory() -> None:
+    """One query of each head, and keys that lie by positions: nothing is laid out first."""
+    x = Given()
+    keys = ops.permute_dims(x(2, 512, 4, 64), axes=(0, 2, 3, 1))
+    first, _ = scheduled(extract("g", [ops.matmul(x(2, 4, 1, 64), keys)])).launches
+    text = str(first.kernel)
+    assert "for $0 < 4096" in text and "vector for $1 < 64" in text
