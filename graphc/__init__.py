@@ -146,6 +146,7 @@ from graphc.api.manipulation import (
 )
 from graphc.api.order_statistics import median, quantile, top_k
 from graphc.api.ordering import argsort, sort
+from graphc.api.other_names import no_attribute as _no_attribute
 from graphc.api.putting import put, put_along_axis
 from graphc.api.py_call import py_call
 from graphc.api.reductions import (
@@ -399,15 +400,6 @@ __all__ = [
     "zeros_like",
 ]
 
-#: Names of the array API that cannot be had here, and why.
-_ABSENT = {
-    "nonzero": "its shape would depend on the data; use gc.where or gc.argsort of a mask",
-    "unique_all": "its shape would depend on the data",
-    "unique_counts": "its shape would depend on the data",
-    "unique_inverse": "its shape would depend on the data",
-    "unique_values": "its shape would depend on the data",
-}
-
 
 def __getattr__(name: str) -> Any:
     """Import the runtime only when it is asked for; building graphs does not need it."""
@@ -419,5 +411,4 @@ def __getattr__(name: str) -> Any:
         from graphc.inspection.checking import check_gradients
 
         return check_gradients
-    reason = f": {_ABSENT[name]}" if name in _ABSENT else ""
-    raise AttributeError(f"module 'graphc' has no attribute {name!r}{reason}")
+    raise _no_attribute(__name__, name)

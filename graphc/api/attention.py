@@ -12,7 +12,7 @@ from graphc.api.linalg import matmul
 from graphc.api.manipulation import expand_dims, matrix_transpose
 from graphc.api.operands import TensorLike, graph_of, to_nodes
 from graphc.api.softmax import softmax
-from graphc.ir.dims import Dim
+from graphc.ir.dims import Dim, unify
 from graphc.ir.dtypes import int32
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ def scaled_dot_product_attention(
     q, k, v = (graph.tensor(node) for node in to_nodes(op, query, key, value))
     if min(q.ndim, k.ndim, v.ndim) < 2:
         fail_shape(op, f"needs rows, not {q!r}, {k!r} and {v!r}")
+    if unify(q.shape[-1], k.shape[-1]) is None:
+        fail_shape(op, f"needs rows of one length in query and key, not {q!r} and {k!r}")
+    if unify(k.shape[-2], v.shape[-2]) is None:
+        fail_shape(op, f"needs as many rows in key as in value, not {k!r} and {v!r}")
     size = q.shape[-1]
     if scale is None and (isinstance(size, Dim) or size == 0):
         fail_attribute(op, f"needs a scale for rows of {size} elements")

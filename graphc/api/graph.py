@@ -125,7 +125,11 @@ class Graph:
         `.`, `/` and `-` between them.
         """
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            fail_graph(op, f"{name!r} is no name; use letters, digits, '_', '.', '/' and '-'")
+            fail_graph(
+                op,
+                f"{name!r} is no name; begin with a letter or '_' and go on with letters, digits "
+                "and '_', and '.', '/' and '-' between them",
+            )
         if name in self._named:
             fail_graph(op, f"the name {name!r} is taken by {self._described(name)}")
         tensor = self._named[name] = self.tensor(make())

@@ -42,6 +42,7 @@ from graphc.api.matrix_parts import (
 from graphc.api.matrix_products import cross, kron, matrix_power, multi_dot, tensorinv, tensorsolve
 from graphc.api.norms import cond, matrix_norm, norm, vector_norm
 from graphc.api.operands import TensorLike, graph_of, to_nodes
+from graphc.api.other_names import no_attribute
 from graphc.api.pseudoinverse import LstsqResult, lstsq, matrix_rank, pinv
 from graphc.api.shapes import as_axis, as_int, is_several
 from graphc.ir.dims import unify
@@ -226,3 +227,9 @@ def outer(x1: TensorLike, x2: TensorLike, /) -> Tensor:
     shape = (*left.shape, *right.shape)
     column = reshaped(left, (*left.shape, 1))
     return graph.tensor(ops.mul(fitted(column, shape), fitted(right, shape)))
+
+
+if not TYPE_CHECKING:  # for a type checker there are no other names
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from graphc.api.activations import (
     celu,
     elu,
@@ -77,6 +79,7 @@ from graphc.api.normalisations import (
     normalize,
     rms_norm,
 )
+from graphc.api.other_names import no_attribute
 from graphc.api.pooling import (
     avg_pool1d,
     avg_pool2d,
@@ -183,3 +186,9 @@ __all__ = [
     "triplet_margin_loss",
     "unfold",
 ]
+
+
+if not TYPE_CHECKING:  # for a type checker there are no other names
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name)

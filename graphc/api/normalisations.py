@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from graphc.api import elementwise as el
 from graphc.api import formulas, reductions
 from graphc.api.blame import fail_attribute, fail_shape
-from graphc.api.broadcasting import fitted
+from graphc.api.broadcasting import common_shape, fitted
 from graphc.api.joining import pad
 from graphc.api.manipulation import reshaped
 from graphc.api.norms import vector_norm
@@ -33,6 +33,7 @@ def layer_norm(
 
     epsilon is added to the variance. Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
+    _check_fits("layer_norm", x, scale, shift)
     return _moved(_normal(x, axis, epsilon), scale, shift)
 
 
@@ -45,6 +46,7 @@ def rms_norm(
     epsilon is added to the mean square. Source: Zhang and Sennrich, "Root Mean Square Layer
     Normalization", 2019.
     """
+    _check_fits("rms_norm", x, scale)
     power = reductions.mean(formulas.square(x), axis, keepdims=True)
     return _moved(el.multiply(x, el.rsqrt(power + epsilon)), scale, None)
 
@@ -169,6 +171,13 @@ def _normal(x: TensorLike, axis: AxesLike, epsilon: float) -> Tensor:
 def _moved(normal: Tensor, scale: TensorLike | None, shift: TensorLike | None) -> Tensor:
     scaled = normal if scale is None else normal * scale
     return scaled if shift is None else scaled + shift
+
+
+def _check_fits(op: str, x: TensorLike, *factors: TensorLike | None) -> None:
+    """ShapeError for a scale or a shift that does not broadcast with x."""
+    for factor in factors:
+        if factor is not None:
+            common_shape(op, [to_node(op, part).shape for part in (x, factor)])
 
 
 def _along(op: str, x: TensorLike, factor: TensorLike | None, axis: int) -> Tensor | None:

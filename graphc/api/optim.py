@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from graphc.api import formulas
 from graphc.api.blame import fail_attribute, fail_gradient
 from graphc.api.gradient_buffers import GradientBuffers
 from graphc.api.gradients import gradients
+from graphc.api.other_names import no_attribute
 from graphc.api.sources import variable
 from graphc.api.tensor import Tensor, Variable
 from graphc.api.trained import chosen_variables
@@ -152,3 +154,9 @@ def _fraction(op: str, what: str, value: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
         fail_attribute(op, f"{what} must be at least 0 and less than 1, not {value!r}")
     return float(value)
+
+
+if not TYPE_CHECKING:  # for a type checker there are no other names
+
+    def __getattr__(name: str) -> object:
+        raise no_attribute(__name__, name)

@@ -91,6 +91,13 @@ class Tensor(Value):
     def __getitem__(self, key: object) -> Tensor:
         return index(self, key)
 
+    def __setitem__(self, key: object, value: object) -> None:
+        fail_graph(
+            "index",
+            f"{self!r} never changes; gc.put(x, key, values) is a tensor with other elements, and "
+            "gc.assign gives a variable another value",
+        )
+
     def __len__(self) -> int:
         return self._first_dim("len")
 

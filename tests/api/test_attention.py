@@ -44,5 +44,10 @@ def test_what_does_not_fit(fails: Callable[..., Any]) -> None:
     x, rows = gc.placeholder(gc.float64, (3,)), gc.placeholder(gc.float64, (2, "d"))
     with fails(ShapeError, "needs rows", op="scaled_dot_product_attention"):
         attend(x, x, x)
+    wide = gc.placeholder(gc.float64, (2, 4))
+    with fails(ShapeError, "rows of one length", op="scaled_dot_product_attention"):
+        attend(wide, wide[:, 1:], wide)
+    with fails(ShapeError, "as many rows in key", op="scaled_dot_product_attention"):
+        attend(wide, wide, wide[1:])
     with fails(AttributeValueError, "needs a scale", op="scaled_dot_product_attention"):
         attend(rows, rows, rows)

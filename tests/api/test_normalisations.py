@@ -86,6 +86,8 @@ def test_a_length_of_zero(compute: Any) -> None:
     ("apply", "error", "message", "op"),
     [
         (lambda x: gc.nn.batch_norm(x, mean=[0.0] * 6), AttributeValueError, "both", "batch_norm"),
+        (lambda x: gc.nn.layer_norm(x, [1.0, 2.0]), ShapeError, "do not broadcast", "layer_norm"),
+        (lambda x: gc.nn.rms_norm(x, [1.0, 2.0]), ShapeError, "do not broadcast", "rms_norm"),
         (lambda x: gc.nn.batch_norm(x, [1.0, 2.0]), ShapeError, "each of 6 channels", "batch_norm"),
         (lambda x: gc.nn.group_norm(x, 4), AttributeValueError, "6 channels do not", "group_norm"),
         (lambda x: gc.nn.instance_norm(x[0, 0]), ShapeError, "needs batch", "instance_norm"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from functools import reduce
 from types import ModuleType
 
 import pytest
 
 import graphc as gc
+from graphc.api import other_names
 
 
 def _words(text: str) -> list[str]:
@@ -108,6 +111,32 @@ def test_names_of_data_dependent_shapes_say_why_they_are_missing() -> None:
         _ = gc.nonzero
     with pytest.raises(AttributeError, match="no attribute 'no_such_name'$"):
         _ = gc.no_such_name
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"),
+    [
+        (gc, "cat", "use gc.concat"),
+        (gc, "relu", "use gc.nn.relu"),
+        (gc, "random", "a graph draws no random numbers"),
+        (gc.nn, "one_hot", "use gc.one_hot"),
+        (gc.nn, "Linear", "layers are functions of tensors"),
+        (gc.linalg, "solve_triangular", "use gc.linalg.triangular_solve"),
+        (gc.optim, "AdamW", "gc.optim.Adam decays no weights"),
+    ],
+)
+def test_names_of_other_libraries_say_what_is_here(
+    module: ModuleType, name: str, instead: str
+) -> None:
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}': {instead}"):
+        getattr(module, name)
+    assert not hasattr(module, "__wrapped__")
+
+
+def test_what_stands_for_other_names_exists() -> None:
+    for text in other_names._INSTEAD.values():
+        for path in re.findall(r"gc((?:\.[a-z_0-9A-Z]+)+)", text):
+            reduce(getattr, path[1:].split("."), gc)
 
 
 def test_building_graphs_needs_neither_compiler_nor_networkx() -> None:

@@ -145,6 +145,7 @@ def test_iteration_over_a_known_first_dim(compute: Any) -> None:
         (list, "iter", "is known only when it is fed"),
         (lambda x: len(gc.sum(x)), "len", "has no dims"),
         (np.asarray, "array", "run it in a session"),
+        (lambda x: operator.setitem(x, 0, 1.0), "index", "gc.put(x, key, values) is a tensor"),
         (lambda x: x.T.T.T[0].T, "T", "needs a matrix"),
     ],
 )
