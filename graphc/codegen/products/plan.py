@@ -47,6 +47,7 @@ class Plan:
     image: Image | None
     by_depth: bool
     has_narrow: bool
+    has_low: bool = False
     direct: Direct | None = None
 
     @property
@@ -65,10 +66,11 @@ class Plan:
 
     @property
     def tiles(self) -> tuple[TileShape, ...]:
-        """Tiles that are called: one, and one for what is left of the columns."""
+        """Tiles that are called: one, and others for what is left of the columns and rows."""
         if self.direct is not None:
             return ()
-        return (self.tile, self.tile.narrow) if self.has_narrow else (self.tile,)
+        narrow = (self.tile.narrow,) if self.has_narrow else ()
+        return (self.tile, *narrow, *((self.tile.low,) if self.has_low else ()))
 
     @property
     def left_row(self) -> int:
@@ -129,7 +131,7 @@ def _direct(product: Product, found: Direct) -> Plan:
     blocks = Blocking(found.depth, tile.rows, width)
     depth, panels = cut((axis,), found.depth), cut(product.columns, width)
     rows = cut((product.row,), ALL)
-    return Plan(tile, blocks, 0, 0, rows, depth, panels, None, False, False, found)
+    return Plan(tile, blocks, 0, 0, rows, depth, panels, None, False, False, direct=found)
 
 
 def _packed(product: Product, target: Target) -> Plan:
@@ -150,7 +152,16 @@ def _packed(product: Product, target: Target) -> Plan:
         tile, blocks, line, most_depth(target) + line + STAGGER,
         cut(product.rows, blocks.rows, tile.rows), depth, panels, found, _runs_by_rows(product),
         has_narrow=tile.vectors > 1 and 0 < left <= tile.lanes,
+        has_low=found is None and _may_end_low(product, tile),
     )  # fmt: skip
+
+
+def _may_end_low(product: Product, tile: TileShape) -> bool:
+    """Whether the last rows may be so few that a whole tile wastes as much time again."""
+    rows = product.row.extent
+    if not isinstance(rows, int):
+        return True
+    return rows > tile.rows and 0 < rows % tile.rows <= tile.low.rows
 
 
 def _runs_by_rows(product: Product) -> bool:

@@ -52,10 +52,10 @@ class Emission:
         self.panels = Panels(self.elements)
         self.element = register_type(product.dtype)
         self.strip_rows = self.plan.tile.rows
-        self.tiles = [
-            declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
+        self.tiles = {
+            tile: declare_tile(self.builder.module, self.element, tile, self.plan.left_row)
             for tile in self.plan.tiles
-        ]
+        }
         self._claim_memory()
 
     @property
@@ -242,16 +242,24 @@ class Emission:
         if not self.is_plain:
             with self._if_last():
                 self._ask_for_operands(row, column, here[0])
-        tile = self.tiles[0]
-        if self.plan.has_narrow:
-            is_narrow = builder.icmp_signed("<=", here[1], I64(self.plan.tile.lanes))
-            tile = builder.select(is_narrow, self.tiles[1], tile)
         depth = self.panels.count(self.depth)
         operands = [self._at(self._memory("left"), left), I64(plan.left_step)]
         operands += [self._at(self._memory("right"), right)]
         operands += [self._memory("table") if self.image else I64(plan.right_step), depth, ahead]
         results = [begun, step, goal, goal_step, *here, coming, coming_step]
-        builder.call(tile, [*operands, *results])
+        builder.call(self._function(here), [*operands, *results])
+
+    def _function(self, here: tuple[ir.Value, ir.Value]) -> ir.Value:
+        """The tile for so many rows and columns."""
+        builder, (rows, columns), tile = self.builder, here, self.plan.tile
+        found = self.tiles[tile]
+        if self.plan.has_low:
+            is_low = builder.icmp_signed("<=", rows, I64(tile.low.rows))
+            found = builder.select(is_low, self.tiles[tile.low], found)
+        if self.plan.has_narrow:
+            is_narrow = builder.icmp_signed("<=", columns, I64(tile.lanes))
+            found = builder.select(is_narrow, self.tiles[tile.narrow], found)
+        return found
 
     def _is_new(self, is_first: ir.Value) -> ir.Value:
         """Whether sums begin at 0 in a panel of depth, which may be the first one."""

@@ -60,6 +60,11 @@ class TileShape:
         """The tile for what is left of the columns, if a vector holds it."""
         return replace(self, vectors=1)
 
+    @property
+    def low(self) -> TileShape:
+        """The tile for what is left of the rows, if so few are."""
+        return replace(self, rows=self.rows // 2 + 1)
+
 
 def tile_shape(rows: Size, columns: Size, bits: int, target: Target) -> TileShape:
     """The tile for a product of that many rows and columns, as far as they are known.
