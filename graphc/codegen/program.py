@@ -15,6 +15,7 @@ from llvmlite import ir
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.kernels import function_name, outer_loop, symbol_names
 from graphc.codegen.nests.loops import cut_unit
+from graphc.codegen.products.below import may_be_below
 from graphc.codegen.regions import Function, Regions, limited
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
@@ -71,6 +72,10 @@ def emit_entry(
     return module
 
 
+#: Pieces for each thread at most where one takes the less time the more positions it has.
+EACH = 1
+
+
 @dataclass(frozen=True, slots=True)
 class _Entered:
     """What all launches of a kernel have in common; sizes in the kernel's own dims."""
@@ -80,6 +85,7 @@ class _Entered:
     extent: Size
     work: Size
     unit: int
+    each: int
 
 
 class _Entry:
@@ -232,10 +238,10 @@ class _Entry:
             self._regions.leave(builder)
 
     def _given(self, launch: Launch, context: ir.Value) -> list[ir.Value]:
-        """The task, its context, positions of the outermost loop, all the work, and the unit."""
+        """The task, its context, positions of its loop, all the work, and how it is cut."""
         kernel = self._kernel(launch)
         sizes = [self._elements.size(launch.sized(size)) for size in (kernel.extent, kernel.work)]
-        return [kernel.task, context, *sizes, I64(kernel.unit)]
+        return [kernel.task, context, *sizes, I64(kernel.unit), I64(kernel.each)]
 
     def _room(self, room: Workspace | None) -> ir.Value:
         """Memory that pieces which run on this thread may use."""
@@ -256,7 +262,8 @@ class _Entry:
     def _enter(self, kernel: Kernel, name: str) -> _Entered:
         task, loop = ir.Function(self._function.module, TASK_TYPE, name=name), outer_loop(kernel)
         extent, unit = (loop.axis.extent, cut_unit(loop, kernel)) if loop else (1, 1)
-        return _Entered(task, symbol_names(kernel), extent, work(kernel), unit)
+        each = EACH if loop is not None and may_be_below(loop) else 0
+        return _Entered(task, symbol_names(kernel), extent, work(kernel), unit, each)
 
 
 def trace_words(schedule: Schedule) -> int:

@@ -160,6 +160,11 @@ def smaller(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
     return builder.select(builder.icmp_signed("<", a, b), a, b)
 
 
+def larger(builder: ir.IRBuilder, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The larger of two numbers."""
+    return builder.select(builder.icmp_signed(">", a, b), a, b)
+
+
 def any_lane(builder: ir.IRBuilder, condition: ir.Value) -> ir.Value:
     """Whether a condition holds in some lane."""
     if not is_vector(condition):

@@ -62,9 +62,12 @@ class Loops:
         changing = self.elements.changing
         turned = turned_nest(loop, changing)
         short = None if turned else flattened(loop, changing, self.scratch)
+        blocks_below = self.statements.products.in_runs(loop) if bounds else None
         with self.if_any(end, start):
             if turned is not None:
                 emit_tiles(self.statements, turned, (start, end))
+            elif blocks_below is not None:
+                blocks_below((start, end))
             elif short is not None:
                 self._several_rows(loop, short, start, end)
             elif (change := kept_row(loop)) is not None:

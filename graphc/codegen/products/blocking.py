@@ -47,7 +47,7 @@ LEAST_DEPTH, MOST_DEPTH = 64, 1024
 FEW_ROWS = 128
 
 #: Columns in a panel at most: strips of results are as long.
-MOST_COLUMNS = 1024
+MOST_COLUMNS = 2048
 
 
 def most_depth(target: Target) -> int:

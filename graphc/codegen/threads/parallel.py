@@ -6,8 +6,9 @@ piece, how many there are, where failed checks are reported, then the kernel's p
 What a kernel needs for itself while a piece runs lies in the room, which the program has for the
 thread that runs it; threads of the pool have it on their stacks, which are large enough.
 
-A loop is cut by the work there is to do alone, never by the number of threads: the threads take
-pieces as they come, and no bit depends on who runs which.
+A loop is cut by the work there is to do: the threads take pieces as they come, and no bit depends
+on who runs which. A loop that takes the less time the longer its pieces are is cut into no more
+than there are threads.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from llvmlite import ir
 
 from graphc.codegen.threads.pool import call_parallel_for
-from graphc.codegen.threads.pool_function import TASK_POINTER, TASK_TYPE, counted
+from graphc.codegen.threads.pool_function import TASK_POINTER, TASK_TYPE, counted, workers_of
 from graphc.codegen.values import I1, I64, POINTER, VOID
 from graphc.schedule.work import NANOSECOND
 
@@ -128,14 +129,15 @@ def cut(
 
 
 def emit_launch(module: ir.Module) -> ir.Function:
-    """`i64 launch(pool, task, context, extent, work, unit, room)`: run a loop, in so many pieces.
+    """`i64 launch(pool, task, context, extent, work, unit, each, room)`: run a loop in pieces.
 
-    Pieces begin at multiples of the unit.
+    There are as many as the return value says. They begin at multiples of the unit; if `each` is
+    not 0, there are not more than so many for each thread.
     """
-    type_ = ir.FunctionType(I64, [POINTER, TASK_POINTER, POINTER, I64, I64, I64, POINTER])
+    type_ = ir.FunctionType(I64, [POINTER, TASK_POINTER, POINTER, I64, I64, I64, I64, POINTER])
     function = ir.Function(module, type_, name="launch")
     function.linkage = "internal"
-    pool, task, context, extent, work, unit, room = function.args
+    pool, task, context, extent, work, unit, each, room = function.args
     builder = ir.IRBuilder(function.append_basic_block("entry"))
     builder.store(extent, word(builder, context, EXTENT))
     wanted = _smaller(builder, builder.udiv(work, I64(PIECE_WORK)), I64(MOST_PIECES))
@@ -146,6 +148,9 @@ def emit_launch(module: ir.Module) -> ir.Function:
         builder.store(extent, word(builder, context, PIECE))
         builder.call(task, [context, ZERO, room])
         builder.ret(ONE)
+    threads = builder.add(builder.load(workers_of(builder, pool), typ=I64), ONE)
+    few = _smaller(builder, builder.mul(threads, each), wanted)
+    wanted = builder.select(builder.icmp_signed(">", each, ZERO), few, wanted)
     length = builder.mul(_ceiling(builder, _ceiling(builder, extent, wanted), unit), unit)
     builder.store(length, word(builder, context, PIECE))
     pieces = _ceiling(builder, extent, length)

@@ -162,6 +162,11 @@ def emit_pause(builder: ir.IRBuilder) -> None:
         overloaded(builder, name, VOID, *arguments)
 
 
+def workers_of(builder: ir.IRBuilder, pool: ir.Value) -> ir.Value:
+    """Where a pool has the number of its workers: of threads besides the caller."""
+    return builder.gep(pool, [I64(WORKERS)], source_etype=I8)
+
+
 @contextmanager
 def counted(builder: ir.IRBuilder, count: ir.Value) -> Iterator[ir.Value]:
     """Run the code inside for 0, 1, ..., count - 1."""

@@ -13,9 +13,9 @@ from graphc.ir import dims
 from graphc.ir.dims import Size
 from graphc.ir.types import Shape
 
-#: Rows or columns of a block at most, and columns if they are those of several dims, such as a
-#: picture's.
-MOST, PICTURE = 1024, 4096
+#: Rows or columns of a block at most, columns where rows and depth are more than that, and columns
+#: if they are those of several dims, such as a picture's.
+MOST, MOST_COLUMNS, PICTURE = 1024, 2048, 4096
 
 #: Bytes among which rows of a block lie if products of a stack stand side by side, and the fewest
 #: rows then.
@@ -42,6 +42,10 @@ SHALLOW, MANY_STORED = 64, 3
 #: Rows or columns below which a block is not cut in two.
 NARROW = 64
 
+#: How many times as readily as columns rows are cut where there are more blocks than so many: a
+#: thread takes those together that lie below one another.
+ROWS_WEIGHT, SMALL_COUNT = 2, 2
+
 #: Up to how many multiply-adds there need to be how many blocks, and how many from there on.
 WANTED, MOST_WANTED = ((1 << 20, 1), (1 << 28, 2), (1 << 31, 4), (1 << 34, 8)), 16
 
@@ -59,14 +63,18 @@ def block_sizes(
     units = max(unit, UNIT_ROWS), UNIT_COLUMNS
     near = _near_rows(row_bytes)
     near = near if all(isinstance(size, int) for size in width) else min(near, UNKNOWN_ROWS)
-    sides = [_Cut(height, UNKNOWN_ROWS, units[0], max(FEWEST_ROWS, near))]
-    if len(width) == 1:
-        sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], MOST))
     wanted = _wanted(height, dims.product(width), steps, stacks)
+    weight = ROWS_WEIGHT if wanted > SMALL_COUNT else 1
+    most = min(max(FEWEST_ROWS, near), MOST)
+    sides = [_Cut(height, UNKNOWN_ROWS, units[0], most, weight)]
+    if len(width) == 1:
+        is_large = min(_known(height, 0), _known(steps, 0)) > MOST
+        wide = MOST_COLUMNS if is_large else MOST
+        sides.append(_Cut(width[0], UNKNOWN_COLUMNS, units[1], wide))
     products = _known(stacks, UNKNOWN_STACKS)
-    stays_whole = stored >= MANY_STORED or _known(steps, UNKNOWN_STEPS) <= SHALLOW
+    stays_whole = stored >= MANY_STORED or is_shallow(steps)
     while prod(side.count for side in sides) * products < wanted:
-        longest = max(sides, key=lambda side: side.can_be_cut * side.block)
+        longest = max(sides, key=lambda side: side.can_be_cut * side.block * side.weight)
         longest = sides[0] if stays_whole and sides[0].can_be_cut else longest
         if not longest.can_be_cut:
             break
@@ -80,7 +88,8 @@ def whole_rows(
 ) -> int:  # fmt: skip
     """Rows of a block that has all columns, so many that its results stay near."""
     most = min(max(NEAR_BYTES // (width * itemsize), MANY_ROWS), _near_rows(row_bytes))
-    side = _Cut(height, UNKNOWN_ROWS, max(unit, UNIT_ROWS), max(FEWEST_ROWS, most))
+    most = min(max(FEWEST_ROWS, most), MOST)
+    side = _Cut(height, UNKNOWN_ROWS, max(unit, UNIT_ROWS), most)
     wanted, products = _wanted(height, width, steps, stacks), _known(stacks, UNKNOWN_STACKS)
     while side.count * products < wanted and side.can_be_cut:
         side.count *= 2
@@ -125,10 +134,10 @@ def _wanted(height: Size, width: Size, steps: Size, stacks: Size) -> int:
 class _Cut:
     """The rows or the columns, and into how many blocks they are cut."""
 
-    def __init__(self, size: Size, unknown: int, unit: int, most: int) -> None:
-        self.size, self.unit = size, unit
+    def __init__(self, size: Size, unknown: int, unit: int, most: int, weight: int = 1) -> None:
+        self.size, self.unit, self.weight = size, unit, weight
         self.unknown = max(1, min(unknown, most) // unit) * unit
-        self.count = -(-size // min(most, MOST)) if isinstance(size, int) else 1
+        self.count = -(-size // most) if isinstance(size, int) else 1
 
     @property
     def block(self) -> int:
@@ -142,6 +151,11 @@ class _Cut:
     def can_be_cut(self) -> bool:
         """Whether there can be twice as many blocks, none of them narrow."""
         return isinstance(self.size, int) and self.block >= max(2 * self.unit, NARROW)
+
+
+def is_shallow(steps: Size) -> bool:
+    """Whether results take more time than multiply-adds, which then have so few steps of depth."""
+    return _known(steps, UNKNOWN_STEPS) <= SHALLOW
 
 
 def _known(size: Size, otherwise: int) -> int:

@@ -24,7 +24,7 @@ from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
-from graphc.schedule.products.blocks import block_sizes, count, even, extent
+from graphc.schedule.products.blocks import block_sizes, count, even, extent, is_shallow
 from graphc.schedule.products.pieces import falls_apart, frame_of, has_terms, neighbours, pieces_of
 from graphc.schedule.products.roles import Roles, roles_of
 from graphc.schedule.reading import Buffer, Builder
@@ -122,10 +122,15 @@ class _Blocks:
                 return None
             width = (dims.product(width),)
         high, wide = self._sides(height if apart else (dims.product(height),), width, stack)
-        blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
-        block = self.builder.axis(dims.product(blocks))
-        *place, column_number = delinearize(block.position, blocks)
-        row_number = place.pop(outer)
+        if outer == len(stack) and self._go_down(high):
+            blocks = (*stack, wide.count, high.count)
+            block = self.builder.axis(dims.product(blocks))
+            *place, column_number, row_number = delinearize(block.position, blocks)
+        else:
+            blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
+            block = self.builder.axis(dims.product(blocks))
+            *place, column_number = delinearize(block.position, blocks)
+            row_number = place.pop(outer)
         body: list[Statement] = []
         for pieces in self._taken_together():
             numbers = tuple(place), row_number, column_number
@@ -144,6 +149,11 @@ class _Blocks:
             first, *others = [[piece] for piece in pieces if has_terms(piece)] or [[]]
             found += [[*first, *(p for p in pieces if not has_terms(p))], *others]
         return found
+
+    def _go_down(self, high: Side) -> bool:
+        """Whether blocks below one another come next: a thread takes them together."""
+        is_known = isinstance(high.count, int)
+        return is_known and not self.sums and not is_shallow(steps_of(self.node))
 
     def _sides(self, height: Shape, width: Shape, stack: Shape) -> tuple[Side, Side]:
         """The rows and the columns in blocks."""
