@@ -9,8 +9,6 @@ result is one chain of multiply-adds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from graphc.ir import dims, lowering, scalar
 from graphc.ir.combiners import identity
 from graphc.ir.dims import Size
@@ -24,9 +22,10 @@ from graphc.schedule.collapse import collapse
 from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.kernel import Kernel
 from graphc.schedule.points import nest
-from graphc.schedule.products.blocks import block_sizes, count, even, extent, is_shallow
+from graphc.schedule.products.blocks import block_sizes, is_shallow
 from graphc.schedule.products.pieces import falls_apart, frame_of, has_terms, neighbours, pieces_of
 from graphc.schedule.products.roles import Roles, roles_of
+from graphc.schedule.products.sides import Side, is_apart, is_even, joined
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import (
     Axis,
@@ -36,15 +35,9 @@ from graphc.schedule.statements import (
     Statement,
     Store,
     Update,
-    roots_of,
-    sizes_of,
-    walk,
 )
 
 Body = tuple[Statement, ...]
-
-#: The most rows that inner dims may have for the outer one to be cut apart from them.
-FEW = 128
 
 #: Columns of several pictures of a batch in a block, up to how many each has for that, blocks
 #: that there are at least, and how many rows are too few.
@@ -203,7 +196,7 @@ class _Blocks:
             return None
         row, body = joined(rows, body)
         column, body = self._column(columns, body)
-        if row is None or column is None or (flat and not _is_even(column, body)):
+        if row is None or column is None or (flat and not is_even(column, body)):
             return None
         product = Product(
             name, self.node.dtype, row, column, rows, columns, depth, left, right, body
@@ -313,41 +306,6 @@ def operands_at(
     return (depth, right, left) if roles.swapped else (depth, left, right)
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """The rows or the columns of a product, in blocks along the first of their dims."""
-
-    sizes: Shape
-    block: Size
-
-    @property
-    def run(self) -> Size:
-        """Positions of the first dim in a block."""
-        first, inner = self.sizes[0], dims.product(self.sizes[1:])
-        if len(self.sizes) == 1:
-            return self.block
-        if not isinstance(inner, int) or not isinstance(self.block, int):
-            return first
-        run = max(1, self.block // max(1, inner))
-        return even(first, run) if isinstance(first, int) else run
-
-    @property
-    def count(self) -> Size:
-        """The number of blocks."""
-        return count(self.sizes[0], self.run)
-
-    def axes(self, builder: Builder, number: Size, sizes: Shape | None = None) -> tuple[Axis, ...]:
-        """The axes of a block, of fewer positions where a piece has other sizes."""
-        sizes = self.sizes if sizes is None else sizes
-        first = builder.axis(extent(sizes[0], self.run, number))
-        return (first, *(builder.axis(size) for size in sizes[1:]))
-
-    def at(self, axes: tuple[Axis, ...], number: Size) -> Index:
-        """Where in the dims a position of the axes is."""
-        first, *others = (axis.position for axis in axes)
-        return (self.run * number + first, *others)
-
-
 def _loads(operand: Expr) -> list[Expr]:
     return [expr for expr in scalar.walk((operand,)) if expr.name == "load"]
 
@@ -367,14 +325,6 @@ def _is_multiple(size: Size, unit: Size) -> bool:
     return bool(unit != 0 and dims.divide(size, unit)[1] == 0)
 
 
-def _is_even(axis: Axis, body: Body) -> bool:
-    """Whether all that is read and stored is at even distances along an axis."""
-    sizes = [size for statement in walk(body) for size in sizes_of(statement)]
-    exprs = scalar.walk(tuple(expr for statement in walk(body) for expr in roots_of(statement)))
-    sizes += [size for expr in exprs for size in expr.indices()]
-    return all(axis.step(size) is not None for size in sizes)
-
-
 def _sizes(shape: Shape, numbers: tuple[int, ...]) -> Shape:
     return tuple(shape[k] for k in numbers)
 
@@ -385,17 +335,3 @@ def _together(width: Shape) -> int:
     assert isinstance(inner, int)
     most = inner * -(-first // FEWEST) if isinstance(first, int) else TOGETHER // 2
     return min(TOGETHER, most)
-
-
-def is_apart(sizes: Shape) -> bool:
-    """Whether the outer one of several dims of rows may be cut apart from those inside it."""
-    inner = dims.product(sizes[1:])
-    return len(sizes) > 1 and isinstance(inner, int) and inner <= FEW
-
-
-def joined(axes: tuple[Axis, ...], body: Body) -> tuple[Axis | None, Body]:
-    """An axis that counts through all of these in what is stored and read after; None if none."""
-    if len(axes) == 1:
-        return axes[0], body
-    joined, body = collapse(axes, body)
-    return (joined[0] if len(joined) == 1 else None), body

@@ -20,9 +20,10 @@ from graphc.schedule.groups import Fusion, Group
 from graphc.schedule.keeping import is_packed
 from graphc.schedule.kernel import Kernel, Scratch
 from graphc.schedule.products.blocks import may_be_whole, whole_rows
-from graphc.schedule.products.kernel import Side, is_apart, joined, operands_at, steps_of
+from graphc.schedule.products.kernel import operands_at, steps_of
 from graphc.schedule.products.pieces import falls_apart
 from graphc.schedule.products.roles import Roles, roles_of
+from graphc.schedule.products.sides import Side, is_apart, joined
 from graphc.schedule.reading import Buffer, Builder, Held
 from graphc.schedule.rows import Rows
 from graphc.schedule.statements import Axis, Combine, Loop, Product, Statement, Store
