@@ -154,7 +154,7 @@ def _optimize(made: Compilation, snapshots: bool, verify: bool) -> None:
 
 def _schedule(made: Compilation) -> None:
     assert made.optimized is not None
-    made.prepared, bands = prepared(made.optimized, made.target.caches.third)
+    made.prepared, bands = prepared(made.optimized)
     made.schedule = with_common_kernels(with_tight_loops(schedule(made.prepared, bands)))
 
 

@@ -79,9 +79,9 @@ def schedule(graph: Graph, bands: tuple[Band, ...] = ()) -> Schedule:
     return InLine(_parts, prepared).schedule(graph, bands)
 
 
-def prepared(graph: Graph, cache: int = 0) -> Prepared:
-    """The graph as it is scheduled, for a last cache of so many bytes, and its bands."""
-    return in_bands(own_results(split_reductions(graph)), cache)
+def prepared(graph: Graph) -> Prepared:
+    """The graph as it is scheduled, and its bands."""
+    return in_bands(own_results(split_reductions(graph)))
 
 
 def _parts(graph: Graph, bands: tuple[Band, ...]) -> Parts:

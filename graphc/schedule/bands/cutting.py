@@ -39,16 +39,15 @@ class Band:
         return next((use.parts for use in self.uses.values() if use.parts), None)
 
 
-def in_bands(graph: Graph, cache: int = 0) -> tuple[Graph, tuple[Band, ...]]:
+def in_bands(graph: Graph) -> tuple[Graph, tuple[Band, ...]]:
     """The graph with wide values worked out anew for every band, and the bands.
 
-    A band's nodes follow one another in the graph. What is stored for later bands instead depends
-    on how many bytes the last cache has.
+    A band's nodes follow one another in the graph.
     """
     found = regions(graph)
     if not found:
         return graph, ()
-    again = _Again(graph, found, cache)
+    again = _Again(graph, found)
     remade = again.run()
     bands = again.bands(remade)
     ordered = _together(remade, bands)
@@ -71,12 +70,12 @@ def _rounds(graph: Graph, region: Region) -> dict[Node, int]:
 class _Again:
     """Rewrites a graph so that no band reads wide values of an earlier one but stored ones."""
 
-    def __init__(self, graph: Graph, found: list[Region], cache: int) -> None:
+    def __init__(self, graph: Graph, found: list[Region]) -> None:
         self.graph = graph
         self.roots = frozenset(graph.roots)
         self.home = {node: region for region in found for node in region.members}
         self.round = {node: n for region in found for node, n in _rounds(graph, region).items()}
-        self.stored = stored(graph, found, self.round, cache)
+        self.stored = stored(graph, found, self.round)
         self.beside = beside(graph, found)
         self.mapping: dict[Node, Node] = {}
         self.copies: dict[tuple[Node, int], Node] = {}

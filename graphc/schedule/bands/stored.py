@@ -2,8 +2,7 @@
 
 To work out scores a second time costs a product of the whole depth and the exponentials; to store
 what follows from them, and to read it again, costs less. So that is done where there is memory for
-it: where it takes no more than what wide products are made of, which is kept for the way back too,
-or where it fits into the cache.
+it: where it takes no more than what wide products are made of, which is kept for the way back too.
 """
 
 from __future__ import annotations
@@ -17,28 +16,15 @@ from graphc.ir.node import Node
 from graphc.schedule.bands.wide import Region, is_wide_product
 from graphc.schedule.keeping import CHEAP
 
-#: The share of the last cache that they may have; the rest is for what is worked on meanwhile.
-SHARE = 0.5
 
-
-def stored(
-    graph: Graph, found: list[Region], rounds: Mapping[Node, int], cache: int
-) -> frozenset[Node]:
-    """The wide values that are stored, given how many bytes the last cache has.
-
-    It is those of the last regions that get room there, since they are read soonest.
-    """
-    room = SHARE * cache
+def stored(graph: Graph, found: list[Region], rounds: Mapping[Node, int]) -> frozenset[Node]:
+    """The wide values that are stored."""
     users = graph.users()
     kept: set[Node] = set()
-    for region in reversed(found):
+    for region in found:
         kept |= _needed_elsewhere(region, users)
         values = _needed_later(region, rounds) - kept
-        size = dims.product(region.shape) * sum(node.dtype.itemsize for node in values)
         if _is_small(region, len(values)):
-            kept |= values
-        elif isinstance(size, int) and size <= room:
-            room -= size
             kept |= values
     return frozenset(kept)
 
