@@ -32,6 +32,9 @@ MANY = 49
 #: should be at least.
 SUMS, FEWEST = "convolution_weights_sums", 64
 
+#: More parts than there are pictures.
+EVERY = 1 << 30
+
 
 def is_depthwise(node: Node) -> bool:
     """Whether a node is a derivative by the weights of usual windows."""
@@ -42,15 +45,29 @@ def is_depthwise(node: Node) -> bool:
 
 
 def in_sums(node: Node) -> Node:
-    """Such a node as sums for all places, which its kernel makes; in parts for few channels."""
+    """Such a node as sums for all places, or for parts of them, which its kernel makes."""
     rank = Windows.of(node).rank
-    lead = node.shape[: -rank - 2]
-    type_ = TensorType(node.dtype, (*lead, *node.shape[-rank:]))
+    type_ = TensorType(node.dtype, (*node.shape[: -rank - 2], *node.shape[-rank:]))
     made = Node(_sums_of(node.op), node.inputs, node.attrs, type_, None, node.location)
-    channels, batch = dims.product(lead), node.inputs[0].shape[0]
-    parts = -(-FEWEST // max(1, channels)) if isinstance(channels, int) else 1
-    is_long = not isinstance(batch, int) or batch >= PARTS
-    return ops.reshape(cut(made, min(parts, PARTS), 1, 0 if is_long else 1), shape=node.shape)
+    most, axis = _parts(node, rank)
+    return ops.reshape(cut(made, most, 1, axis), shape=node.shape)
+
+
+def _parts(node: Node, rank: int) -> tuple[int, int]:
+    """Into how many parts at most the sums are cut, and along the batch (0) or lines (1).
+
+    Pictures have one each, so that memory is gone through in its order, unless the parts would
+    take a fourth of what is read.
+    """
+    channels, (batch, *_) = dims.product(node.shape[: -rank - 2]), node.inputs[1].shape
+    plane = dims.product(node.inputs[1].shape[-rank:])
+    few = -(-FEWEST // max(1, channels)) if isinstance(channels, int) else 1
+    is_small = isinstance(plane, int) and plane < 4 * _count(node.shape[-rank:])
+    if not isinstance(batch, int):
+        return (min(few, PARTS) if is_small else EVERY), 0
+    if batch >= few and not is_small:
+        return batch, 0
+    return min(few, PARTS), 0 if batch >= PARTS else 1
 
 
 def is_summed(node: Node) -> bool:

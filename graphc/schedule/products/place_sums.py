@@ -4,7 +4,7 @@ A channel has one number for each place of its window, summed over a whole batch
 tile of a product. The places of some lines of the window are summed together, so that cotangents
 are read once for all of them. Along a line a cache line's worth of partial sums is kept, each a
 chain of multiply-adds in the order of the other loops; so the sums of some twenty places are in
-registers for all of a batch.
+registers for all of a picture.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import Axis, Combine, Fold, Loop, Reduction, Statement, Store
 
 #: Bytes of the partial sums along a line, and places that are summed together at most.
-LINE, MOST = 64, 27
+LINE, MOST = 64, 21
 
 
 def place_sums_kernel(group: Group, fusion: Fusion, rank: int) -> tuple[Kernel, tuple[Buffer, ...]]:
