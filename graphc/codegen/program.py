@@ -15,7 +15,7 @@ from llvmlite import ir
 from graphc.codegen.expressions.elements import Elements
 from graphc.codegen.kernels import function_name, outer_loop, symbol_names
 from graphc.codegen.nests.loops import cut_unit
-from graphc.codegen.products.below import may_be_below
+from graphc.codegen.products.below import goes_together
 from graphc.codegen.regions import Function, Regions, limited
 from graphc.codegen.scopes import Scopes
 from graphc.codegen.target import Target
@@ -68,7 +68,7 @@ def emit_entry(
     """
     module = ir.Module(name=ENTRY)
     module.triple = target.triple
-    _Entry(module, schedule, slots, symbols, timed).emit()
+    _Entry(module, schedule, slots, symbols, target, timed).emit()
     return module
 
 
@@ -95,6 +95,7 @@ class _Entry:
         schedule: Schedule,
         slots: Mapping[Node | Workspace, int],
         symbols: Mapping[str, int],
+        target: Target,
         timed: bool,
     ) -> None:
         self._function = ir.Function(module, ENTRY_TYPE, name=ENTRY)
@@ -103,6 +104,7 @@ class _Entry:
         ):
             argument.name = name
         self._schedule, self._slots, self._symbols = schedule, slots, symbols
+        self._target = target
         self._launch = emit_launch(module)
         self._checked_launch = emit_checked_launch(module, self._launch)
         several = any(launch.beside for launch in schedule.launches)
@@ -262,7 +264,7 @@ class _Entry:
     def _enter(self, kernel: Kernel, name: str) -> _Entered:
         task, loop = ir.Function(self._function.module, TASK_TYPE, name=name), outer_loop(kernel)
         extent, unit = (loop.axis.extent, cut_unit(loop, kernel)) if loop else (1, 1)
-        each = EACH if loop is not None and may_be_below(loop) else 0
+        each = EACH if loop is not None and goes_together(loop, self._target) else 0
         return _Entered(task, symbol_names(kernel), extent, work(kernel), unit, each)
 
 

@@ -24,6 +24,9 @@ from graphc.ir.dims import Dim, Remainder, Size
 from graphc.schedule.collapse import substituted
 from graphc.schedule.statements import Axis, Loop, Product
 
+#: From how many blocks on it matters how many of them a thread takes.
+SOME = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Below:
@@ -69,11 +72,16 @@ def below(loop: Loop, target: Target) -> Below | None:
     return Below(axis, count, rows, last, place, extent, made, plan)
 
 
-def may_be_below(loop: Loop) -> bool:
-    """Whether a loop is over blocks of a product of which several may have the same columns."""
+def goes_together(loop: Loop, target: Target) -> bool:
+    """Whether a loop is over some blocks of which several are taken together.
+
+    To ask whether it may be is quick; most products are told apart by that.
+    """
+    extent = loop.axis.extent
     match loop.body:
-        case (Product() as product,) if product.rows == (product.row,):
-            return (_count(loop.axis, product) or 0) > 1
+        case (Product() as product,) if isinstance(extent, int) and extent >= SOME:
+            count = _count(loop.axis, product)
+            return count is not None and count > 1 and below(loop, target) is not None
         case _:
             return False
 

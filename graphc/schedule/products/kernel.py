@@ -115,15 +115,12 @@ class _Blocks:
                 return None
             width = (dims.product(width),)
         high, wide = self._sides(height if apart else (dims.product(height),), width, stack)
-        if outer == len(stack) and self._go_down(high):
-            blocks = (*stack, wide.count, high.count)
-            block = self.builder.axis(dims.product(blocks))
-            *place, column_number, row_number = delinearize(block.position, blocks)
-        else:
-            blocks = (*stack[:outer], high.count, *stack[outer:], wide.count)
-            block = self.builder.axis(dims.product(blocks))
-            *place, column_number = delinearize(block.position, blocks)
-            row_number = place.pop(outer)
+        down = outer == len(stack) and self._go_down(high)
+        others = (*stack[:outer], high.count, *stack[outer:], wide.count)
+        blocks = (*stack, wide.count, high.count) if down else others
+        block = self.builder.axis(dims.product(blocks))
+        place = list(delinearize(block.position, blocks))
+        row_number, column_number = place.pop(-1 if down else outer), place.pop()
         body: list[Statement] = []
         for pieces in self._taken_together():
             numbers = tuple(place), row_number, column_number

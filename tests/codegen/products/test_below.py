@@ -11,7 +11,7 @@ import pytest
 from graphc.codegen import program
 from graphc.codegen.executable import Role
 from graphc.codegen.products import emission, plan
-from graphc.codegen.products.below import below, may_be_below
+from graphc.codegen.products.below import SOME, below, goes_together
 from graphc.codegen.target import Target
 from graphc.codegen.threads import parallel
 from graphc.compiler import Compilation, compile_graph
@@ -69,7 +69,8 @@ def loops(made: Compilation) -> list[Loop]:
 def test_found(name: str) -> None:
     (loop,) = loops(compiled(BUILDS[name]))
     found = below(loop, HOST)
-    assert may_be_below(loop)
+    assert isinstance(loop.axis.extent, int)
+    assert goes_together(loop, HOST) is (loop.axis.extent >= SOME)
     assert found is not None
     assert (found.rows, found.count) == ((32, 3) if name == "whole" else (32, 4))
 
@@ -86,12 +87,15 @@ def test_found(name: str) -> None:
     ids=["one block of rows", "unknown rows", "sums over rows", "no product"],
 )
 def test_not_found(build: Build) -> None:
-    assert all(below(loop, HOST) is None for loop in loops(compiled(build)))
+    for loop in loops(compiled(build)):
+        assert below(loop, HOST) is None
+        assert not goes_together(loop, HOST)
 
 
 def test_products_read_in_place_have_blocks_apart() -> None:
-    (loop,) = loops(compiled(lambda x: [ops.matmul(x(512, 64), x(64, 1024))]))
+    (loop,) = loops(compiled(lambda x: [ops.matmul(x(4096, 64), x(64, 64))]))
     assert below(loop, HOST) is None
+    assert not goes_together(loop, HOST)
 
 
 @pytest.fixture(scope="module")
