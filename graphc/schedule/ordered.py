@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from graphc.ir import lowering, scalar
 from graphc.ir.dims import Size
-from graphc.ir.dtypes import int64
+from graphc.ir.dtypes import DType, int64
 from graphc.ir.indexing import linearize
 from graphc.ir.node import Node
 from graphc.ir.scalar import Expr, Index
 from graphc.schedule.groups import Fusion, Group
-from graphc.schedule.kernel import Kernel, Workspace
+from graphc.schedule.kernel import Kernel, Scratch, Workspace
 from graphc.schedule.points import nest
 from graphc.schedule.reading import Buffer, Builder
 from graphc.schedule.statements import Axis, Sort, Statement, Store, Update
+
+#: Bytes of a sort that each thread may have to itself: more than this is one workspace, and serial.
+_PRIVATE = 1 << 16
 
 Made = tuple[Kernel, tuple[Buffer, ...]]
 
@@ -70,16 +73,25 @@ def _all_in_range(offset: Size) -> Expr | None:
 
 
 def sort_kernel(group: Group, fusion: Fusion) -> Made:
-    """Every line along the sorted axis on its own."""
+    """Every line along the sorted axis on its own; threads share lines with room of their own."""
     (node,) = group.nodes
     rule = node.op.lowering
     assert isinstance(rule, lowering.Sort)
     builder = Builder(fusion)
     axes, along, index = around(builder, node, rule.axis(node))
     key = builder.reader(node)(0, index)
-    keys = builder.argument(Workspace(key.dtype, 2 * along.extent), written=True)
-    places = builder.argument(Workspace(int64, 2 * along.extent), written=True)
+    keys, places = _piles(builder, key.dtype, 2 * along.extent)
     target = builder.argument(node, written=True)
     offset = linearize(index, node.shape)
     line = Sort(along, key, keys, places, target, offset, rule.positions)
-    return builder.kernel(nest(axes, (line,), vector=False), parallel=False)
+    parallel = bool(axes) and bool(builder.scratch)
+    return builder.kernel(nest(axes, (line,), vector=False), parallel=parallel)
+
+
+def _piles(builder: Builder, dtype: DType, size: Size) -> tuple[str, str]:
+    """Room for the keys of two lines and for their places: of a known few, for each thread."""
+    if isinstance(size, int) and size * (dtype.itemsize + int64.itemsize) <= _PRIVATE:
+        builder.scratch += [Scratch("s0", dtype, size), Scratch("s1", int64, size)]
+        return "s0", "s1"
+    keys = builder.argument(Workspace(dtype, size), written=True)
+    return keys, builder.argument(Workspace(int64, size), written=True)

@@ -11,6 +11,7 @@ import graphc as gc
 from graphc.compiler import compile_graph
 from graphc.errors import CompileError, DimError
 from graphc.ir.dim_text import parse_dim
+from graphc.ir.dims import symbol
 from graphc.ir.dtypes import float32
 from graphc.ir.graph import extract
 from graphc.ir.node import Node
@@ -60,14 +61,27 @@ def test_shared_text_means_a_shared_kernel() -> None:
 
 
 def test_a_launch_names_what_stands_behind_arguments() -> None:
-    x = ops.placeholder(shape=(5, 3), dtype=float32, name="x")
+    x = ops.placeholder(shape=(symbol("n"), 3), dtype=float32, name="x")
     (launch,) = scheduled(extract("sorted", [ops.sort(x, axis=0)])).launches
     assert len(launch.operands) == len(launch.kernel.arguments)
     assert launch.operands[0] is x
     spaces = [operand for operand in launch.operands if isinstance(operand, Workspace)]
-    assert [(str(space.dtype), space.size) for space in spaces] == [("f32", 10), ("i64", 10)]
+    assert [(str(space.dtype), str(space.size)) for space in spaces] == [
+        ("f32", "2*n"), ("i64", "2*n")
+    ]  # fmt: skip
     (result,) = launch.nodes
     assert launch.operands[-1] is result
+
+
+@pytest.mark.parametrize(
+    ("shape", "shared"), [((9, 200), True), ((9, 5000), False), ((200,), False)], ids=str
+)
+def test_threads_share_lines_that_are_sorted_in_little_room(
+    shape: tuple[int, ...], shared: bool
+) -> None:
+    x = ops.placeholder(shape=shape, dtype=float32, name="x")
+    (launch,) = scheduled(extract("sorted", [ops.sort(x, axis=len(shape) - 1)])).launches
+    assert launch.kernel.parallel is shared
 
 
 SEEDS = pytest.mark.parametrize("seed", range(60))
