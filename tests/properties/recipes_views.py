@@ -220,7 +220,7 @@ def gathered(b: Pairing, x: Value, picks: Picks) -> Value | None:
 
 @recipe(lambda v: is_number(v) and v.rank > 0)
 def scattered(b: Pairing, x: Value, picks: Picks) -> Value | None:
-    """x with rows of another value of its shape, picked by position, added to rows of it."""
+    """x with rows of another value of its shape, picked by position, combined with rows of it."""
     axis = picks.below(x.rank)
     index = positions(b, x.shape[axis], picks)
     if index is None:
@@ -233,19 +233,25 @@ def scattered(b: Pairing, x: Value, picks: Picks) -> Value | None:
         picked, lambda sizes, a, i: np.take(a, i, axis), other, index,
         bound=other.bound, grid=other.grid,
     )  # fmt: skip
-    node = ops.scatter_add(x.node, index.node, updates.node, axes=(axis,), position=axis)
+    op, combine = picks.of(SCATTERS)
+    node = op(x.node, index.node, updates.node, axes=(axis,), position=axis)
     total = summed(elements(index.shape), other)
     return b.apply(
-        node, lambda sizes, a, i, u: scatter(a, i, u, axis), x, index, updates,
+        node, lambda sizes, a, i, u: scatter(combine, a, i, u, axis), x, index, updates,
         bound=x.bound + total["bound"], grid=both_grids(x, other),
     )  # fmt: skip
 
 
-def scatter(base: Array, index: Array, updates: Array, axis: int) -> Array:
+SCATTERS = (
+    (ops.scatter_add, np.add), (ops.scatter_max, np.maximum), (ops.scatter_min, np.minimum),
+)  # fmt: skip
+
+
+def scatter(combine: np.ufunc, base: Array, index: Array, updates: Array, axis: int) -> Array:
     result = np.array(base)
     by_row = np.moveaxis(result, axis, 0)
     along = range(axis, axis + index.ndim)
-    np.add.at(by_row, index.astype(np.int64), np.moveaxis(updates, along, range(index.ndim)))
+    combine.at(by_row, index.astype(np.int64), np.moveaxis(updates, along, range(index.ndim)))
     return result
 
 
