@@ -47,7 +47,7 @@ def with_variables(twins: Twins) -> tuple[Graph, list[Node]]:
     return extract("random", outputs, updates, inputs=inputs), [v for v, _ in updates]
 
 
-@quick_and_long(40, 600)
+@quick_and_long(30, 600)
 def test_no_bit_depends_on_sharing(examples: int) -> None:
     for_all(scripts(), no_bit_depends_on_sharing, examples)
 

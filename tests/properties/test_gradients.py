@@ -88,7 +88,7 @@ def direction(problem: Problem, feeds: Values) -> dict[Node, Array]:
     }
 
 
-@quick_and_long(60, 800)
+@quick_and_long(45, 800)
 def test_gradients_agree_with_differences(examples: int) -> None:
     for_all(scripts("float64", FINE), gradients_agree_with_differences, examples)
 
@@ -135,7 +135,7 @@ def shifted_value(problem: Problem, feeds: Values, along: Values, sizes: Sizes, 
     return problem.functional(moved, sizes)[0]
 
 
-@quick_and_long(40, 500)
+@quick_and_long(30, 500)
 def test_native_gradients_agree_with_interpreted(examples: int) -> None:
     for_all(scripts("float64", grid=3), native_gradients_agree, examples)
 

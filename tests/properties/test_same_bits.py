@@ -14,7 +14,7 @@ from tests.properties.random_graphs import SIZES, Script, Twins, scripts
 from tests.properties.running import Compiled, same_bits
 
 
-@quick_and_long(35, 500)
+@quick_and_long(25, 500)
 def test_fetching_more_changes_no_bit(examples: int) -> None:
     for_all(scripts(), fetching_more_changes_no_bit, examples)
 
@@ -32,7 +32,7 @@ def fetching_more_changes_no_bit(script: Script) -> None:
         assert all(same_bits(alone, more(feeds)[: len(alone)])), sizes
 
 
-@quick_and_long(30, 300)
+@quick_and_long(20, 300)
 def test_runs_do_not_see_what_memory_held(examples: int) -> None:
     for_all(scripts(), runs_do_not_see_what_memory_held, examples)
 
@@ -48,7 +48,7 @@ def runs_do_not_see_what_memory_held(script: Script) -> None:
             assert all(same_bits(first, compiled(feeds, memory=memory))), (sizes, memory)
 
 
-@quick_and_long(20, 200)
+@quick_and_long(15, 200)
 def test_feeds_stay_as_they_were(examples: int) -> None:
     for_all(scripts(), feeds_stay_as_they_were, examples)
 
@@ -71,7 +71,7 @@ def plain() -> Target:
         return current_target()
 
 
-@quick_and_long(30, 500)
+@quick_and_long(20, 500)
 def test_a_lesser_cpu_gives_the_same_bits(examples: int, plain: Target) -> None:
     def check(script: Script) -> None:
         twins = Twins(script)

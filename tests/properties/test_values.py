@@ -13,7 +13,7 @@ from tests.properties.random_graphs import SIZES, Script, Twins, scripts
 from tests.properties.running import Compiled, interpret, same_bits
 
 
-@quick_and_long(80, 1000)
+@quick_and_long(60, 1000)
 def test_machine_code_agrees_with_numpy(examples: int) -> None:
     for_all(scripts(), machine_code_agrees, examples)
 
@@ -26,7 +26,7 @@ def machine_code_agrees(script: Script) -> None:
         Expected(twins, feeds, sizes).check(compiled(feeds))
 
 
-@quick_and_long(100, 2000)
+@quick_and_long(80, 2000)
 def test_every_pass_keeps_the_values(examples: int) -> None:
     for_all(scripts(), passes_keep_values, examples)
 

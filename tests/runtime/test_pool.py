@@ -58,7 +58,7 @@ def test_no_wake_up_is_lost(
     """No job ends before all workers have come to it, awake or asleep or on the way to bed."""
     monkeypatch.setattr(pool_module, "SPIN_NANOSECONDS", spin)
     with Pool(threads) as pool:
-        drive = Drive(threads).run(pool.address, 6_000 // threads, task="meet", idle=idle)
+        drive = Drive(threads).run(pool.address, 2_000 // threads, task="meet", idle=idle)
         assert pool.workers == threads - 1
     assert (drive.wrong, drive.trapped) == (0, 0)
 

@@ -65,7 +65,7 @@ def test_sizes_that_are_known_need_no_workspace() -> None:
     assert not any(isinstance(buffer, Workspace) for buffer in operands)
 
 
-@pytest.mark.parametrize(("rows", "begun"), [(512, 0), (800, 0), (1100, 2)])
+@pytest.mark.parametrize(("rows", "begun"), [(512, 0), (800, 2), (1100, 2)])
 def test_the_first_block_begins_sums_over_rows(rows: int, begun: int) -> None:
     """Chains go on from what is there where a part of the rows has several blocks."""
     text = kernels_of(Attention("plain", (1, 1, rows, 16)).graph())
