@@ -39,6 +39,8 @@ def _op(name: str, infer: Any, *, arity: int | None, attrs: dict[str, AttrKind])
 def _call_type(inference: Inference) -> Type:
     """The inputs go to the body's placeholders; its outputs are the results."""
     body: Graph = inference.attrs["body"]
+    if len(inference.types) != len(body.placeholders):
+        inference.fail("needs an input for each placeholder of its body")
     for given, wanted in zip(inference.types, body.placeholders, strict=True):
         assert isinstance(given, TensorType)
         inference.same_shape(given.shape, wanted.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from typing import Any
@@ -404,8 +405,9 @@ def test_ten_thousand_nodes_are_read_within_two_seconds() -> None:
     first = "%0: f32[batch, 10] = neg(%x)"
     rows = [first, *rows, "return %9999"]
     text = "graph @f(%x: f32[batch, 10]) -> f32[batch, 10] {\n" + "\n".join(rows) + "\n}"
-    start = time.perf_counter()
+    gc.collect()  # what other tests have left
+    start = time.process_time()
     graph = parse_graph(text)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert len(graph.nodes) == 10_001
     assert graph.outputs[0].dtype is not float64
